@@ -1,0 +1,258 @@
+"""Fields: what a tensor *is*, and so how the group acts on it.
+
+A field is a description that travels beside a plain tensor. Every layer has an ``in_field``
+and an ``out_field``, and the one law of this package is written with them::
+
+    layer(layer.in_field.act(g, x)) == layer.out_field.act(g, layer(x))
+
+>>> import torch
+>>> from equivlab.groups import P4
+>>> maps = RegularMaps(P4, channels=8)
+>>> maps
+RegularMaps(P4, 8)
+>>> maps.act(1, torch.randn(2, 8, 4, 16, 16)).shape
+torch.Size([2, 8, 4, 16, 16])
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equivlab.groups import QUARTER_TURN, PointGroup
+
+__all__ = ["Field", "Invariant", "RegularMaps", "ScalarMaps", "rotate_maps"]
+
+
+@dataclass(frozen=True)
+class Field(ABC):
+    """A kind of tensor on which `group` acts; see `ScalarMaps`, `RegularMaps`, `Invariant`.
+
+    Args:
+        group: the point group that acts.
+        channels: the size of axis 1, ``C``.
+    """
+
+    group: PointGroup
+    channels: int
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.group}, {self.channels})"
+
+    @property
+    @abstractmethod
+    def shape(self) -> str:
+        """The shape in words, for example ``(B, 8, 4, H, W)``."""
+
+    @abstractmethod
+    def act(self, g: int, x: Tensor) -> Tensor:
+        """The action of group element `g` on `x`; exact, a new tensor of the same kind."""
+
+    @abstractmethod
+    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+        """The action of a turn by any `angle` (radians, counter-clockwise), by resampling.
+
+        Equal to `act` at the multiples of 90°. In between, pixels are interpolated (`mode`
+        ``'bilinear'`` or ``'bicubic'``, zero outside the frame), so it is not a group action
+        to rounding: `equivlab.audit` shows what the resampling alone costs.
+        """
+
+    def random_element(self, generator: torch.Generator | None = None) -> int:
+        """A group element drawn uniformly with `generator`."""
+        return int(torch.randint(self.group.order, (), generator=generator))
+
+    def validate(self, x: Tensor, taker: str | None = None, *, finite: bool = False) -> Tensor:
+        """Return `x` if it is a tensor of this kind, else say what is wrong.
+
+        Args:
+            x: the tensor.
+            taker: who asks, for the message, for example ``'GroupConv2d(P4)'``.
+            finite: also look at every value, and refuse NaN and infinity.
+
+        Raises:
+            TypeError: `x` is no tensor of floating-point numbers.
+            ValueError: wrong rank, group size or channels, an empty batch, or NaN.
+        """
+        taker = taker or repr(self)
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{taker} takes a torch.Tensor {self.shape}; got {type(x).__name__}. "
+                "Convert it: torch.as_tensor(x, dtype=torch.float32)"
+            )
+        if not x.is_floating_point():
+            raise TypeError(
+                f"{taker} takes floating-point numbers; got {x.dtype}. Convert them: x.float()"
+            )
+        remedy = self._mismatch(x)
+        if remedy is not None:
+            raise ValueError(f"{taker} takes {self.shape}; got {tuple(x.shape)}. {remedy}")
+        if x.numel() == 0:
+            raise ValueError(
+                f"{taker} takes {self.shape}; got {tuple(x.shape)}, which is empty. "
+                "Skip empty batches: if len(x): ..."
+            )
+        if finite and not bool(torch.isfinite(x).all()):
+            bad = int((~torch.isfinite(x)).sum())
+            raise ValueError(
+                f"{taker} takes finite numbers; got {bad} NaN or infinite of {x.numel()}. "
+                "Find them with torch.isfinite(x); replace them with torch.nan_to_num(x) or drop "
+                "those inputs."
+            )
+        return x
+
+    @abstractmethod
+    def _mismatch(self, x: Tensor) -> str | None:
+        """None where the shape fits, else the remedy."""
+
+    def _wrong_channels(self, x: Tensor) -> str | None:
+        if x.shape[1] == self.channels:
+            return None
+        return f"Axis 1 holds {x.shape[1]} channels, not {self.channels}."
+
+
+@dataclass(frozen=True, repr=False)
+class ScalarMaps(Field):
+    """Planar scalar maps ``(B, C, H, W)``: images, and features without an orientation axis.
+
+    ``(g·f)(x) = f(g⁻¹x)``: pixels move, values stay.
+    """
+
+    @property
+    def shape(self) -> str:
+        return f"(B, {self.channels}, H, W)"
+
+    def act(self, g: int, x: Tensor) -> Tensor:
+        return self.group.move(g, x)
+
+    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+        return rotate_maps(x, angle, mode)
+
+    def _mismatch(self, x: Tensor) -> str | None:
+        if x.dim() == 3:
+            return "Add the batch axis: x[None]"
+        if x.dim() == 5:
+            return f"Pool over the group first: GroupPool({self.group}, {x.shape[1]})"
+        if x.dim() != 4:
+            return f"It wants 4 axes, not {x.dim()}: batch, channels, rows, columns."
+        return self._wrong_channels(x)
+
+
+@dataclass(frozen=True, repr=False)
+class RegularMaps(Field):
+    """Functions on P4 or P4M: maps ``(B, C, G, H, W)``, one for each orientation.
+
+    ``(g·f)(h, x) = f(g⁻¹h, g⁻¹x)``: pixels move *and* the orientation axis is permuted
+    (Cohen & Welling 2016, section 4.4).
+    """
+
+    @property
+    def shape(self) -> str:
+        return f"(B, {self.channels}, {self.group.order}, H, W)"
+
+    def act(self, g: int, x: Tensor) -> Tensor:
+        source = self.group.product_table[self.group.inverse(g)]  # h ↦ g⁻¹h
+        return self.group.move(g, x.index_select(-3, source.to(x.device)))
+
+    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+        """As `Field.rotate`; the orientation axis by `PointGroup.turn_representation`."""
+        turned = rotate_maps(x, angle, mode)
+        shift = self.group.turn_representation(angle).to(x)
+        return torch.einsum("gh,bchij->bcgij", shift, turned)
+
+    def _mismatch(self, x: Tensor) -> str | None:
+        if x.dim() == 4:
+            return f"Lift it first: LiftingConv2d({self.group}, {x.shape[1]}, ...)"
+        if x.dim() != 5:
+            return f"It wants 5 axes, not {x.dim()}: batch, channels, group, rows, columns."
+        if x.shape[2] != self.group.order:
+            return (
+                f"Axis 2 holds {x.shape[2]} group elements and {self.group} has "
+                f"{self.group.order}: make the layer that gave it with {self.group} too."
+            )
+        return self._wrong_channels(x)
+
+
+@dataclass(frozen=True, repr=False)
+class Invariant(Field):
+    """Numbers that the group leaves alone, ``(B, C)``: class scores, pooled features."""
+
+    @property
+    def shape(self) -> str:
+        return f"(B, {self.channels})"
+
+    def act(self, g: int, x: Tensor) -> Tensor:
+        self.group.check(g)
+        return x.clone()
+
+    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+        return x.clone()
+
+    def _mismatch(self, x: Tensor) -> str | None:
+        if x.dim() in (4, 5):
+            return f"Make it invariant first: InvariantReadout({self.group}, {x.shape[1]})"
+        if x.dim() != 2:
+            return f"It wants 2 axes, not {x.dim()}: batch and channels."
+        return self._wrong_channels(x)
+
+
+def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Tensor:
+    """Turn square maps about their centre, counter-clockwise as displayed.
+
+    The whole quarter turns in `angle` permute pixels exactly; only what is left over is
+    resampled, so multiples of 90° cost no accuracy.
+
+    Args:
+        x: ``(B, ..., H, W)`` with ``H = W``.
+        angle: radians; one number, or one for each of the `B` samples, shape ``(B,)``.
+        mode: ``'bilinear'``, ``'bicubic'`` or ``'nearest'``, as `torch.nn.functional.grid_sample`.
+
+    Returns:
+        A tensor as `x`; zero where the turned frame leaves the input.
+
+    Raises:
+        ValueError: the maps are not square, or there are not `B` angles.
+
+    >>> x = torch.eye(3)[None]
+    >>> torch.equal(rotate_maps(x, math.pi / 2), torch.rot90(x, 1, (-2, -1)))
+    True
+    """
+    if x.dim() < 3 or x.shape[-1] != x.shape[-2]:
+        raise ValueError(
+            f"rotate_maps takes square maps (B, ..., H, H); got {tuple(x.shape)}. "
+            "Crop or pad them to a square first: torch.nn.functional.pad"
+        )
+    angles = torch.as_tensor(angle, dtype=torch.float64).cpu()
+    if angles.dim() > 1 or (angles.dim() == 1 and len(angles) != len(x)):
+        raise ValueError(
+            f"rotate_maps takes one angle, or one for each of the {len(x)} samples; "
+            f"got {tuple(angles.shape)}."
+        )
+    turns = torch.round(angles / QUARTER_TURN)
+    rest = angles - turns * QUARTER_TURN
+    if angles.dim() == 0:
+        turned = torch.rot90(x, int(turns), (-2, -1))
+        return turned if abs(float(rest)) < 1e-9 else _resample(turned, rest.expand(len(x)), mode)
+    out = torch.empty_like(x)
+    for r in range(4):
+        these = (turns.long() % 4 == r).to(x.device)
+        out[these] = torch.rot90(x[these], r, (-2, -1))
+    inexact = (rest.abs() >= 1e-9).to(x.device)
+    if bool(inexact.any()):
+        out[inexact] = _resample(out[inexact], rest[inexact.cpu()], mode)
+    return out
+
+
+def _resample(x: Tensor, angles: Tensor, mode: str) -> Tensor:
+    """Turn the maps `x` (B, ..., H, H) by `angles` (B,) with interpolation."""
+    c, s = torch.cos(angles), torch.sin(angles)
+    zero = torch.zeros_like(c)
+    # grid_sample asks where each output pixel comes from, with y pointing down: that is the
+    # inverse turn written in a left-handed frame, whose matrix has these signs.
+    rows = [torch.stack([c, -s, zero], -1), torch.stack([s, c, zero], -1)]
+    maps = x.flatten(1, -3) if x.dim() > 3 else x[:, None]
+    grid = F.affine_grid(torch.stack(rows, 1).to(x), list(maps.shape), align_corners=False)
+    return F.grid_sample(maps, grid, mode=mode, align_corners=False).view_as(x)
