@@ -1,0 +1,206 @@
+"""The machine behind the group convolutions: checks, weights, filter bank, one `conv2d`.
+
+Read `equivlab.nn.planar` first: it says what the layers compute and when the law is exact.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equivlab.fields import RegularMaps, ScalarMaps
+from equivlab.groups import PointGroup
+from equivlab.nn.base import FieldModule, check_home, square
+from equivlab.nn.filterbank import FilterBankMemo, expand_filters, orbit_tables
+
+__all__ = ["PlanarConv"]
+
+Pair = int | tuple[int, int]
+PADDING_MODES = {
+    "zeros": "constant",
+    "reflect": "reflect",
+    "replicate": "replicate",
+    "circular": "circular",
+}
+
+
+class PlanarConv(FieldModule):
+    """What the two convolutions of `equivlab.nn.planar` share: all but the field they take."""
+
+    takes: ClassVar[type[ScalarMaps] | type[RegularMaps]]
+    in_field: ScalarMaps | RegularMaps
+    out_field: RegularMaps
+
+    def __init__(
+        self,
+        group: PointGroup,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | Literal["same", "valid"] = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(self.takes(group, in_channels), RegularMaps(group, out_channels))
+        label = self.label
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = square(kernel_size, "kernel_size", label)
+        self.stride = square(stride, "stride", label)
+        self.dilation = square(dilation, "dilation", label)
+        self.padding = padding if isinstance(padding, str) else square(padding, "padding", label)
+        self.groups = groups
+        self.padding_mode = padding_mode
+        self._check_arguments()
+
+        depth = group.order if self.takes is RegularMaps else 1
+        shape = (out_channels, in_channels // groups * depth, *2 * (self.kernel_size,))
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.bias: nn.Parameter | None
+        if bias:
+            self.bias = nn.Parameter(torch.empty(out_channels, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.orbit: Tensor
+        self.undo: Tensor
+        self._make_tables()
+        self._memo = FilterBankMemo()
+        self.reset_parameters()
+
+    def _check_arguments(self) -> None:
+        label, groups = self.label, self.groups
+        for name in ("in_channels", "out_channels", "kernel_size", "stride", "dilation", "groups"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{label}: {name} must be 1 or more; got {getattr(self, name)}.")
+        if self.in_channels % groups or self.out_channels % groups:
+            raise ValueError(
+                f"{label}: groups={groups} must divide in_channels={self.in_channels} and "
+                f"out_channels={self.out_channels}."
+            )
+        if self.padding_mode not in PADDING_MODES:
+            modes = ", ".join(map(repr, PADDING_MODES))
+            raise ValueError(f"{label}: padding_mode is one of {modes}; got {self.padding_mode!r}.")
+        if isinstance(self.padding, int):
+            if self.padding < 0:
+                raise ValueError(f"{label}: padding must be 0 or more; got {self.padding}.")
+        elif self.padding not in ("same", "valid"):
+            raise ValueError(
+                f"{label}: padding is a number, 'same' or 'valid'; got {self.padding!r}."
+            )
+        elif self.padding == "same" and self.stride != 1:
+            raise ValueError(
+                f"{label}: padding='same' needs stride 1; got stride={self.stride}. "
+                f"Give the padding as a number, or use GroupDownsample2d for the stride."
+            )
+
+    def _make_tables(self) -> None:
+        orbit, undo = orbit_tables(self.in_field, self.kernel_size)
+        self.register_buffer("orbit", orbit.to(self.weight.device), persistent=False)
+        self.register_buffer("undo", undo.to(self.weight.device), persistent=False)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._make_tables()  # module.to_empty() leaves every buffer without content
+        return self
+
+    def reset_parameters(self) -> None:
+        """Draw the weights as `torch.nn.Conv2d` does, from a fan-in of ``I·A·k·k``."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.weight[0].numel())
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    @property
+    def _margins(self) -> tuple[int, int]:
+        """Rows of padding before the first and after the last row of the input."""
+        if isinstance(self.padding, int):
+            return self.padding, self.padding
+        total = self.dilation * (self.kernel_size - 1) if self.padding == "same" else 0
+        return total // 2, total - total // 2
+
+    def is_exact(self, size: int) -> bool:
+        """Is the law exact, to rounding, for inputs with `size` rows and columns?"""
+        before, after = self._margins
+        reach = size + before + after - self.dilation * (self.kernel_size - 1) - 1
+        return before == after and reach % self.stride == 0
+
+    def filter_bank(self) -> Tensor:
+        """All filters in all orientations, ``(O·G, I·A, k, k)``, as `conv2d` takes them.
+
+        Expanded anew where a gradient is wanted; else taken from memory while the weights are
+        the same, number for number.
+        """
+        weight = self.weight
+        frozen = not (weight.requires_grad and torch.is_grad_enabled())
+        if (
+            frozen
+            and not torch.compiler.is_compiling()
+            and type(weight) is nn.Parameter
+            and weight.device.type == "cpu"
+        ):
+            return self._memo.bank(weight, self.orbit, self.undo)
+        return expand_filters(weight, self.orbit, self.undo)
+
+    def stacked_bias(self) -> Tensor | None:
+        """The bias of every field, once for each orientation: ``(O·G,)``."""
+        return None if self.bias is None else self.bias.repeat_interleave(len(self.orbit))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve: ``(B, I, [G,] H, W)`` to ``(B, O, G, H', W')``."""
+        self.check(x)
+        check_home(x, self.weight, self.label)
+        if x.dim() == 5:
+            x = x.flatten(1, 2)  # (B, I·G, H, W)
+        self._check_size(x)
+        padding: int | str = self.padding
+        if self.padding_mode != "zeros":
+            x = F.pad(x, 2 * self._margins, PADDING_MODES[self.padding_mode])
+            padding = 0
+        y = F.conv2d(
+            x,
+            self.filter_bank(),
+            self.stacked_bias(),
+            self.stride,
+            padding,
+            self.dilation,
+            self.groups,
+        )
+        return y.view(len(y), self.out_channels, -1, *y.shape[-2:])  # (B, O, G, H', W')
+
+    def _check_size(self, x: Tensor) -> None:
+        side = min(x.shape[-2:])
+        before, after = self._margins
+        reach = self.dilation * (self.kernel_size - 1) + 1
+        if side + before + after < reach:
+            raise ValueError(
+                f"{self.label} looks at windows of {reach} pixels (kernel_size="
+                f"{self.kernel_size}, dilation={self.dilation}); got an input of "
+                f"{tuple(x.shape[-2:])} with {before + after} rows of padding. "
+                f"Use padding={reach // 2} or a smaller kernel_size."
+            )
+        most = {"reflect": side - 1, "circular": side}.get(self.padding_mode, after)
+        if after > most:
+            raise ValueError(
+                f"{self.label}: padding_mode={self.padding_mode!r} can pad an input of "
+                f"{tuple(x.shape[-2:])} by {most} rows, not {after}. Use less padding or 'zeros'."
+            )
+
+    def extra_repr(self) -> str:
+        """The fields and what differs from the defaults, for `print(model)`."""
+        parts = [super().extra_repr(), f"kernel_size={self.kernel_size}"]
+        defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
+        parts += [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in defaults.items()
+            if getattr(self, name) != default
+        ]
+        return ", ".join(parts + (["bias=False"] if self.bias is None else []))
