@@ -216,6 +216,7 @@ def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Ten
     Raises:
         ValueError: the maps are not square, or there are not `B` angles.
 
+    >>> import math
     >>> x = torch.eye(3)[None]
     >>> torch.equal(rotate_maps(x, math.pi / 2), torch.rot90(x, 1, (-2, -1)))
     True

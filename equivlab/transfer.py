@@ -75,7 +75,7 @@ def to_plain(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _plain_conv(layer: PlanarConv) -> nn.Module:
-    bank = layer.filter_bank()  # (O·G, I·A, k, k)
+    bank, bias = layer.filter_bank()  # (O·G, I·A, k, k), (O·G,)
     conv = nn.Conv2d(
         bank.shape[1] * layer.groups,
         len(bank),
@@ -90,8 +90,8 @@ def _plain_conv(layer: PlanarConv) -> nn.Module:
         dtype=bank.dtype,
     )
     conv.weight.copy_(bank)
-    if conv.bias is not None:
-        conv.bias.copy_(layer.stacked_bias())  # type: ignore[arg-type]
+    if bias is not None and conv.bias is not None:
+        conv.bias.copy_(bias)
     channels_last = layer.weight.is_contiguous(memory_format=torch.channels_last)
     if channels_last and not layer.weight.is_contiguous():
         conv = conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

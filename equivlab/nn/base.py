@@ -24,11 +24,8 @@ class FieldModule(nn.Module):
         super().__init__()
         self.in_field = in_field
         self.out_field = out_field
-
-    @property
-    def label(self) -> str:
-        """A short name for messages, such as ``'GroupPool(P4, 8)'``."""
-        return f"{type(self).__name__}({self.in_field.group}, {self.in_field.channels})"
+        #: A short name for messages, such as ``'GroupPool(P4, 8)'``.
+        self.label = f"{type(self).__name__}({in_field.group}, {in_field.channels})"
 
     def check(self, x: Tensor) -> Tensor:
         """Return `x` if this layer can take it, else raise with the remedy."""

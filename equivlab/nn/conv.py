@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.base import FieldModule, check_home, square
-from equivlab.nn.filterbank import FilterBankMemo, expand_filters, orbit_tables
+from equivlab.nn.filterbank import FilterBankMemo, expand_filters, orbit_index
 
 __all__ = ["PlanarConv"]
 
@@ -70,10 +70,12 @@ class PlanarConv(FieldModule):
             self.bias = nn.Parameter(torch.empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
-        self.orbit: Tensor
-        self.undo: Tensor
-        self._make_tables()
+        self.filter_index: Tensor
+        self.bias_index: Tensor
+        self._make_indices()
         self._memo = FilterBankMemo()
+        self._least = self._smallest_side()
+        self._fields_and_group = (out_channels, group.order)
         self.reset_parameters()
 
     def _check_arguments(self) -> None:
@@ -102,14 +104,16 @@ class PlanarConv(FieldModule):
                 f"Give the padding as a number, or use GroupDownsample2d for the stride."
             )
 
-    def _make_tables(self) -> None:
-        orbit, undo = orbit_tables(self.in_field, self.kernel_size)
-        self.register_buffer("orbit", orbit.to(self.weight.device), persistent=False)
-        self.register_buffer("undo", undo.to(self.weight.device), persistent=False)
+    def _make_indices(self) -> None:
+        one_filter = self.takes(self.in_field.group, self.in_channels // self.groups)
+        index = orbit_index(one_filter, self.kernel_size)
+        order = one_filter.group.order
+        self.register_buffer("filter_index", index.to(self.weight.device), persistent=False)
+        self.register_buffer("bias_index", torch.zeros_like(self.filter_index[:order]), False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._make_tables()  # module.to_empty() leaves every buffer without content
+        self._make_indices()  # module.to_empty() leaves every buffer without content
         return self
 
     def reset_parameters(self) -> None:
@@ -133,66 +137,52 @@ class PlanarConv(FieldModule):
         reach = size + before + after - self.dilation * (self.kernel_size - 1) - 1
         return before == after and reach % self.stride == 0
 
-    def filter_bank(self) -> Tensor:
-        """All filters in all orientations, ``(O·G, I·A, k, k)``, as `conv2d` takes them.
+    def filter_bank(self) -> tuple[Tensor, Tensor | None]:
+        """All filters in all orientations ``(O·G, I·A, k, k)``, and the bias of each ``(O·G,)``.
 
         Expanded anew where a gradient is wanted; else taken from memory while the weights are
         the same, number for number.
         """
-        weight = self.weight
-        frozen = not (weight.requires_grad and torch.is_grad_enabled())
-        if (
-            frozen
-            and not torch.compiler.is_compiling()
-            and type(weight) is nn.Parameter
-            and weight.device.type == "cpu"
-        ):
-            return self._memo.bank(weight, self.orbit, self.undo)
-        return expand_filters(weight, self.orbit, self.undo)
-
-    def stacked_bias(self) -> Tensor | None:
-        """The bias of every field, once for each orientation: ``(O·G,)``."""
-        return None if self.bias is None else self.bias.repeat_interleave(len(self.orbit))
+        weight, bias = self.weight, self.bias
+        learning = torch.is_grad_enabled() and (
+            weight.requires_grad or (bias is not None and bias.requires_grad)
+        )
+        if learning or type(weight) is not nn.Parameter or torch.compiler.is_compiling():
+            return expand_filters(weight, bias, self.filter_index, self.bias_index)
+        return self._memo.expand(weight, bias, self.filter_index, self.bias_index)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve: ``(B, I, [G,] H, W)`` to ``(B, O, G, H', W')``."""
         self.check(x)
-        check_home(x, self.weight, self.label)
         if x.dim() == 5:
             x = x.flatten(1, 2)  # (B, I·G, H, W)
-        self._check_size(x)
+        height, width = x.shape[-2:]
+        if height < self._least or width < self._least:
+            raise ValueError(self._too_small(x))
+        bank, bias = self.filter_bank()
+        check_home(x, bank, self.label)
         padding: int | str = self.padding
         if self.padding_mode != "zeros":
             x = F.pad(x, 2 * self._margins, PADDING_MODES[self.padding_mode])
             padding = 0
-        y = F.conv2d(
-            x,
-            self.filter_bank(),
-            self.stacked_bias(),
-            self.stride,
-            padding,
-            self.dilation,
-            self.groups,
-        )
-        return y.view(len(y), self.out_channels, -1, *y.shape[-2:])  # (B, O, G, H', W')
+        y = F.conv2d(x, bank, bias, self.stride, padding, self.dilation, self.groups)
+        return y.view(len(y), *self._fields_and_group, *y.shape[-2:])  # (B, O, G, H', W')
 
-    def _check_size(self, x: Tensor) -> None:
-        side = min(x.shape[-2:])
+    def _smallest_side(self) -> int:
+        """The least number of rows and columns that the filter and the padding can take."""
         before, after = self._margins
+        side = self.dilation * (self.kernel_size - 1) + 1 - before - after
+        return max(side, {"reflect": after + 1, "circular": after}.get(self.padding_mode, 1))
+
+    def _too_small(self, x: Tensor) -> str:
         reach = self.dilation * (self.kernel_size - 1) + 1
-        if side + before + after < reach:
-            raise ValueError(
-                f"{self.label} looks at windows of {reach} pixels (kernel_size="
-                f"{self.kernel_size}, dilation={self.dilation}); got an input of "
-                f"{tuple(x.shape[-2:])} with {before + after} rows of padding. "
-                f"Use padding={reach // 2} or a smaller kernel_size."
-            )
-        most = {"reflect": side - 1, "circular": side}.get(self.padding_mode, after)
-        if after > most:
-            raise ValueError(
-                f"{self.label}: padding_mode={self.padding_mode!r} can pad an input of "
-                f"{tuple(x.shape[-2:])} by {most} rows, not {after}. Use less padding or 'zeros'."
-            )
+        return (
+            f"{self.label} looks at windows of {reach} pixels (kernel_size={self.kernel_size}, "
+            f"dilation={self.dilation}) and pads {sum(self._margins)} rows with "
+            f"{self.padding_mode!r}, so it takes maps of {self._least} rows and columns or more; "
+            f"got {tuple(x.shape[-2:])}. Use padding={reach // 2} with 'zeros', a smaller "
+            "kernel_size, or larger maps."
+        )
 
     def extra_repr(self) -> str:
         """The fields and what differs from the defaults, for `print(model)`."""

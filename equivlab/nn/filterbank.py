@@ -1,107 +1,55 @@
-"""Filter banks: every filter in all its orientations, by one gather.
+"""Filter banks: every filter in all its orientations, by one look-up.
 
 The bank of a filter is its orbit: the copies ``act(g, filter)`` for all elements ``g``. The
 action only moves numbers about, so applying it once to the *positions* 0, 1, 2, … of a filter
-gives a table of indices, and the whole bank is one `torch.gather` through that table. The
-gradient moves the numbers back and adds them up: one gather through the inverse table, instead
-of the slow scatter that automatic differentiation would use.
+gives a list of indices, and the whole bank is one `torch.index_select` through that list.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from equivlab.fields import RegularMaps, ScalarMaps
 
-__all__ = ["FilterBankMemo", "expand_filters", "orbit_tables"]
+__all__ = ["FilterBankMemo", "expand_filters", "orbit_index"]
 
 
-def orbit_tables(field: ScalarMaps | RegularMaps, kernel_size: int) -> tuple[Tensor, Tensor]:
-    """Index tables of the orbit of a filter on `field`, and of its undoing.
+def orbit_index(field: ScalarMaps | RegularMaps, kernel_size: int) -> Tensor:
+    """Where the numbers of a filter on `field` stand in its orientations.
 
     Args:
-        field: the field that the filter looks at; only its group and kind matter.
+        field: what the filter looks at; a filter is as large as `kernel_size` pixels of it.
         kernel_size: side ``k`` of the square filter.
 
     Returns:
-        Two integer tensors ``(G, S)`` with ``S`` the numbers of one filter: ``k·k`` on scalar
-        maps, ``G·k·k`` on regular ones. ``act(g, w).flatten() == w.flatten()[first[g]]``, and
-        ``second[g]`` is the inverse permutation.
+        Integers ``(G·I·A·k·k,)``, with ``A = 1`` on scalar and ``|G|`` on regular maps: one
+        orientation after another, ``act(g, w).flatten() == w.flatten()[index.view(G, -1)[g]]``.
     """
     group = field.group
     axes = (group.order,) if isinstance(field, RegularMaps) else ()
-    size = group.order ** len(axes) * kernel_size**2
-    positions = torch.arange(size).view(1, 1, *axes, kernel_size, kernel_size)
-    orbit = torch.stack([field.act(g, positions).flatten() for g in group.elements])
-    return orbit, orbit[group.inverse_table]
+    shape = (1, field.channels, *axes, kernel_size, kernel_size)
+    positions = torch.arange(torch.Size(shape).numel()).view(shape)
+    return torch.cat([field.act(g, positions).flatten() for g in group.elements])
 
 
-class _Orbit(torch.autograd.Function):
-    """Filters ``(O, I, S)`` to their bank ``(O, G, I, S)``."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(filters: Tensor, orbit: Tensor, undo: Tensor) -> Tensor:
-        return _spread(filters[:, None].expand(-1, len(orbit), -1, -1), orbit)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[1:])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        orbit, undo = ctx.saved_tensors
-        return _apply(_Fold, grads[0], orbit, undo), None, None
-
-
-class _Fold(torch.autograd.Function):
-    """The transpose of `_Orbit`: ``(O, G, I, S)`` to ``(O, I, S)``, orientations added up."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(bank: Tensor, orbit: Tensor, undo: Tensor) -> Tensor:
-        return _spread(bank, undo).sum(1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs[1:])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        orbit, undo = ctx.saved_tensors
-        return _apply(_Orbit, grads[0], orbit, undo), None, None
-
-
-def _apply(function: type[torch.autograd.Function], *tensors: Tensor) -> Tensor:
-    result: Tensor = function.apply(*tensors)
-    return result
-
-
-def _spread(bank: Tensor, table: Tensor) -> Tensor:
-    """Pick ``bank[o, g, i, table[g, s]]`` for all ``(o, g, i, s)``."""
-    return bank.gather(-1, table[:, None].expand(bank.shape))
-
-
-def expand_filters(weight: Tensor, orbit: Tensor, undo: Tensor) -> Tensor:
-    """The filter bank of `weight`, ready for `torch.nn.functional.conv2d`.
+def expand_filters(
+    weight: Tensor, bias: Tensor | None, filter_index: Tensor, bias_index: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """The filter bank of `weight` and its bias, ready for `torch.nn.functional.conv2d`.
 
     Args:
-        weight: filters ``(O, I·A, k, k)``, with ``A = 1`` on scalar and ``|G|`` on regular maps.
-        orbit: the first of `orbit_tables`, ``(G, A·k·k)``.
-        undo: the second.
+        weight: filters ``(O, I·A, k, k)``.
+        bias: one number for each filter ``(O,)``, or None.
+        filter_index: the `orbit_index` of the filters.
+        bias_index: that of the bias, ``G`` zeros: every orientation has the same.
 
     Returns:
-        ``(O·G, I·A, k, k)``; row ``o·|G| + g`` is filter ``o`` acted on by ``g``.
+        ``(O·G, I·A, k, k)`` and ``(O·G,)``; row ``o·|G| + g`` is filter ``o`` acted on by ``g``.
     """
-    out, axis_1, k, _ = weight.shape
-    filters = weight.reshape(out, -1, orbit.shape[1])  # (O, I, S)
-    bank = _apply(_Orbit, filters, orbit, undo)  # (O, G, I, S)
-    return bank.view(out * len(orbit), axis_1, k, k)
+    bank = weight.flatten(1).index_select(1, filter_index)  # (O, G·I·A·k·k)
+    stacked = None if bias is None else bias[:, None].index_select(1, bias_index).flatten()
+    return bank.view(-1, *weight.shape[1:]), stacked
 
 
 class FilterBankMemo:
@@ -114,19 +62,34 @@ class FilterBankMemo:
     """
 
     def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor] | None = None
+        # One attribute, replaced as a whole, so that threads never see half of it:
+        # the weight, the bias, and what was made from them.
+        self._last: tuple[Tensor, Tensor | None, tuple[Tensor, Tensor | None]] | None = None
 
-    def bank(self, weight: Tensor, orbit: Tensor, undo: Tensor) -> Tensor:
-        """`expand_filters` of the same arguments, without gradient, perhaps from memory."""
+    def expand(
+        self, weight: Tensor, bias: Tensor | None, filter_index: Tensor, bias_index: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """`expand_filters` of the same arguments, without gradient, perhaps from memory.
+
+        Only on the CPU: elsewhere the comparison would wait for the device.
+        """
         last = self._last
-        if last is not None and last[0].dtype == weight.dtype and torch.equal(last[0], weight):
-            return last[1]
-        # Ordinary tensors even inside inference_mode: what is kept may meet autograd later.
+        if last is not None and _same(last[0], weight) and _same(last[1], bias):
+            return last[2]
+        if weight.device.type != "cpu":
+            return expand_filters(weight, bias, filter_index, bias_index)
+        # Ordinary tensors even in inference_mode: what is kept may meet autograd later.
         with torch.inference_mode(False), torch.no_grad():
-            snapshot = weight.detach().clone()
-            bank = expand_filters(snapshot, orbit, undo)
-        self._last = (snapshot, bank)
-        return bank
+            seen = weight.detach().clone(), None if bias is None else bias.detach().clone()
+            made = expand_filters(*seen, filter_index, bias_index)
+        self._last = (*seen, made)
+        return made
 
     def __getstate__(self) -> dict[str, None]:
         return {"_last": None}  # a copy or a pickle starts empty
+
+
+def _same(a: Tensor | None, b: Tensor | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.dtype is b.dtype and a.device == b.device and torch.equal(a, b)
