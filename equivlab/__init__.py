@@ -6,4 +6,8 @@ A tensor is a field, and a field knows how the group acts on it. Start with
 
 from __future__ import annotations
 
+from equivlab.audit import audit
+
+__all__ = ["audit"]
+
 __version__ = "0.1.0"

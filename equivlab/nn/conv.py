@@ -166,7 +166,7 @@ class PlanarConv(FieldModule):
             x = F.pad(x, 2 * self._margins, PADDING_MODES[self.padding_mode])
             padding = 0
         y = F.conv2d(x, bank, bias, self.stride, padding, self.dilation, self.groups)
-        return y.view(len(y), *self._fields_and_group, *y.shape[-2:])  # (B, O, G, H', W')
+        return y.view(y.shape[0], *self._fields_and_group, *y.shape[-2:])  # (B, O, G, H', W')
 
     def _smallest_side(self) -> int:
         """The least number of rows and columns that the filter and the padding can take."""
