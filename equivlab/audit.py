@@ -132,7 +132,7 @@ class FlatRegularMaps(ScalarMaps):
         maps = x.unflatten(1, (-1, self.group.order))
         return RegularMaps(self.group, maps.shape[1]).act(g, maps).flatten(1, 2)
 
-    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+    def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         maps = x.unflatten(1, (-1, self.group.order))
         return RegularMaps(self.group, maps.shape[1]).rotate(angle, maps, mode).flatten(1, 2)
 

@@ -53,12 +53,13 @@ class Field(ABC):
         """The action of group element `g` on `x`; exact, a new tensor of the same kind."""
 
     @abstractmethod
-    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+    def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         """The action of a turn by any `angle` (radians, counter-clockwise), by resampling.
 
-        Equal to `act` at the multiples of 90°. In between, pixels are interpolated (`mode`
-        ``'bilinear'`` or ``'bicubic'``, zero outside the frame), so it is not a group action
-        to rounding: `equivlab.audit` shows what the resampling alone costs.
+        One angle, or one for each sample, shape ``(B,)``. Equal to `act` at the multiples of
+        90°. In between, pixels are interpolated (`mode` ``'bilinear'`` or ``'bicubic'``, zero
+        outside the frame), so it is not a group action to rounding: `equivlab.audit` shows
+        what the resampling alone costs.
         """
 
     def random_element(self, generator: torch.Generator | None = None) -> int:
@@ -128,7 +129,7 @@ class ScalarMaps(Field):
     def act(self, g: int, x: Tensor) -> Tensor:
         return self.group.move(g, x)
 
-    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+    def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         return rotate_maps(x, angle, mode)
 
     def _mismatch(self, x: Tensor) -> str | None:
@@ -157,11 +158,14 @@ class RegularMaps(Field):
         source = self.group.product_table[self.group.inverse(g)]  # h ↦ g⁻¹h
         return self.group.move(g, x.index_select(-3, source.to(x.device)))
 
-    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+    def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         """As `Field.rotate`; the orientation axis by `PointGroup.turn_representation`."""
         turned = rotate_maps(x, angle, mode)
-        shift = self.group.turn_representation(angle).to(x)
-        return torch.einsum("gh,bchij->bcgij", shift, turned)
+        angles = torch.as_tensor(angle).reshape(-1).tolist()
+        shifts = torch.stack([self.group.turn_representation(one) for one in angles]).to(x)
+        maps = turned.transpose(1, 2).flatten(2)  # (B, G, C·H·W)
+        mixed = torch.bmm(shifts.expand(len(x), -1, -1), maps)
+        return mixed.view(*mixed.shape[:2], x.shape[1], *x.shape[3:]).transpose(1, 2)
 
     def _mismatch(self, x: Tensor) -> str | None:
         if x.dim() == 4:
@@ -188,7 +192,7 @@ class Invariant(Field):
         self.group.check(g)
         return x.clone()
 
-    def rotate(self, angle: float, x: Tensor, mode: str = "bilinear") -> Tensor:
+    def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         return x.clone()
 
     def _mismatch(self, x: Tensor) -> str | None:
