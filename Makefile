@@ -1,0 +1,62 @@
+# equivlab: every command needs only make and Python 3.11, 3.12 or 3.13.
+
+# The first Python that fits; say PYTHON=... to choose another for the first install.
+FITS := import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c '$(FITS)' 2>/dev/null && echo "$$python" && break; done)
+
+PY := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)/python
+NOTEBOOK ?= notebooks/00_start_here.ipynb
+BENCH ?= planar
+ARGS ?=
+
+.PHONY: help lab test lint format notebooks bench environments clean install-lab install-test
+
+help:
+	@echo 'make lab           open the course in JupyterLab  (NOTEBOOK=..., ARGS=... for jupyter lab)'
+	@echo 'make test          lint, types, notebooks, tests  (ARGS=... for pytest)'
+	@echo 'make lint          ruff and mypy'
+	@echo 'make format        let ruff rewrite the layout'
+	@echo 'make notebooks     run every notebook and compare its outputs; time and memory of each'
+	@echo 'make bench         benchmarks/planar.py  (BENCH=name for another, ARGS=... for its options)'
+	@echo 'make environments  write both environment.yml files again, from constraints.txt'
+	@echo 'make clean         remove .venv, caches and builds'
+	@echo 'PYTHON=...         which Python the first install takes (3.11, 3.12 or 3.13)'
+
+lab: install-lab
+	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) \
+		--LabApp.default_url=/lab/tree/$(NOTEBOOK) $(ARGS)
+
+test: lint notebooks
+	$(PY) -m pytest -n 2 $(ARGS)
+
+lint: install-test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: install-test
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+notebooks: install-test
+	$(PY) -m pytest -p tools.notebook_budget --nbval --nbval-current-env notebooks
+
+# Large pages keep page faults out of the ratios; other systems ignore the variable.
+bench: install-test
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(PY) benchmarks/$(BENCH).py $(ARGS)
+
+environments: install-test
+	$(PY) tools/environments.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+install-lab install-test:
+	@test -n "$(PYTHON)" || { \
+		echo 'equivlab needs Python 3.11, 3.12 or 3.13 with its venv module; none was found.'; \
+		echo 'Install one (Debian and Ubuntu: apt install python3 python3-venv), or say'; \
+		echo 'where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12'; \
+		exit 1; } >&2
+	@"$(PYTHON)" tools/install.py $(@:install-%=%)

@@ -1,0 +1,167 @@
+"""The installer's decisions, without installing anything."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tools import install
+
+ORDINARY = ["filelock", "sympy>=1.13.3"]
+CUDA = [*ORDINARY, 'nvidia-cudnn-cu13==9.20; platform_system == "Linux"']
+TOOLKIT = [*ORDINARY, 'cuda-toolkit[cublas]==13.0.3; platform_system == "Linux"']
+
+
+def report(needs: list[str], version: str = "2.13.0") -> dict[str, Any]:
+    metadata = {"name": "torch", "version": version, "requires_dist": needs}
+    return {"install": [{"metadata": metadata}]}
+
+
+@pytest.mark.parametrize("needs", [CUDA, TOOLKIT])
+def test_without_a_driver_a_cuda_build_is_replaced_by_the_cpu_build(needs: list[str]) -> None:
+    request = install.torch_request(report(needs), "2.13.0", driver=False)
+    assert request == ["--no-deps", "torch==2.13.0+cpu", "--index-url", install.CPU_INDEX]
+
+
+def test_without_a_driver_a_cpu_build_is_taken_from_where_pip_found_it() -> None:
+    request = install.torch_request(report(ORDINARY, "2.13.0+cpu"), "2.13.0", driver=False)
+    assert request == ["--no-deps", "torch==2.13.0"]
+
+
+def test_with_a_driver_the_cuda_build_is_taken() -> None:
+    assert install.torch_request(report(CUDA), "2.13.0", driver=True)[1] == "torch==2.13.0"
+
+
+def test_with_a_driver_a_local_cpu_build_is_passed_over() -> None:
+    request = install.torch_request(report(ORDINARY, "2.13.0+cpu"), "2.13.0", driver=True)
+    assert request == ["--no-deps", "torch===2.13.0"]
+
+
+@pytest.mark.parametrize("driver", [True, False])
+def test_a_torch_that_is_there_stays(driver: bool) -> None:
+    assert install.torch_request({"install": []}, "2.13.0", driver) == []
+
+
+def failing_pip(*arguments: str) -> None:
+    raise install.InstallError("pip stopped")
+
+
+def test_no_cpu_build_stops_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "pip_output", lambda *_: json.dumps(report(CUDA)))
+    monkeypatch.setattr(install, "pip", failing_pip)
+    with pytest.raises(
+        install.InstallError, match=r"No CPU build of torch 2\.13\.0 [^$]+PIP_FIND_LINKS"
+    ):
+        install.install_torch("2.13.0", driver=False)
+
+
+def test_no_cuda_build_goes_on_with_what_pip_has(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(install, "pip_output", lambda *_: json.dumps(report(ORDINARY)))
+    monkeypatch.setattr(install, "pip", failing_pip)
+    install.install_torch("2.13.0", driver=True)
+    assert "GPU will stay unused" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("code", "answer"), [(0, True), (100, False)])
+def test_a_driver_counts_only_if_it_answers(
+    code: int, answer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(cuInit=lambda _: code))
+    assert install.has_nvidia_driver() is answer
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose .venv looks complete for `lab`, and a pip and venv that only take notes."""
+    venv = tmp_path / ".venv"
+    venv.mkdir()
+    for name, value in {
+        "ROOT": tmp_path,
+        "VENV": venv,
+        "PYTHON": venv / "python",
+        "CONSTRAINTS": tmp_path / "constraints.txt",
+        "STAMP": venv / "stamp",
+        "STARTED": venv / "started",
+        "TORCH_HELD": venv / "torch.txt",
+    }.items():
+        monkeypatch.setattr(install, name, value)
+    (tmp_path / "constraints.txt").write_text("pip==26.3\ntorch==2.13.0\n")
+    for path in (tmp_path / "pyproject.toml", venv / "python", venv / "pyvenv.cfg"):
+        path.touch()
+    install.STAMP.write_text(f"lab {install.fingerprint()}\n")
+    monkeypatch.setattr(install, "install_torch", lambda *_: None)
+    return tmp_path
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the installer would have run."""
+    ran: list[str] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0, stdout="2.13.0+cpu\n")
+
+    monkeypatch.setattr(install.subprocess, "run", run)
+    return ran
+
+
+def test_a_second_call_runs_nothing(checkout: Path, commands: list[str]) -> None:
+    install.main("lab")
+    assert commands == []
+
+
+def test_test_needs_more_than_lab_and_then_covers_it(checkout: Path, commands: list[str]) -> None:
+    install.main("test")
+    assert commands[-1].endswith(f"--editable {checkout}[test]")
+    commands.clear()
+    install.main("test")
+    install.main("lab")
+    assert commands == []
+
+
+def test_pip_may_not_swap_the_build_of_torch(checkout: Path, commands: list[str]) -> None:
+    install.main("test")
+    assert f"--constraint {install.TORCH_HELD}" in commands[-1]
+    assert install.TORCH_HELD.read_text() == "torch==2.13.0+cpu\n"
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt", ".venv/pyvenv.cfg"])
+def test_a_change_calls_for_an_install(name: str, checkout: Path, commands: list[str]) -> None:
+    with (checkout / name).open("a") as file:
+        file.write("\n# changed\n")
+    install.main("lab")
+    assert commands
+    assert not any("--clear" in command for command in commands)
+
+
+def test_an_install_that_was_cut_off_starts_afresh(checkout: Path, commands: list[str]) -> None:
+    install.STAMP.unlink()
+    install.STARTED.touch()
+    install.main("lab")
+    assert any("venv --clear" in command for command in commands)
+    assert install.is_current("lab")
+    assert not install.STARTED.exists()
+
+
+def test_a_failed_install_leaves_no_stamp(
+    checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "pip", failing_pip)
+    with pytest.raises(install.InstallError):
+        install.main("test")
+    assert not install.is_current("lab")
+    assert install.STARTED.exists()
+
+
+def test_a_missing_pin_is_named(checkout: Path) -> None:
+    with pytest.raises(install.InstallError, match=r"no line `numpy==\.\.\.`"):
+        install.pinned("numpy")

@@ -1,0 +1,109 @@
+"""A pytest plugin: how long every notebook runs, and how much memory its kernel takes.
+
+    python -m pytest -p tools.notebook_budget --nbval notebooks
+
+The times are reported only, since they depend on the machine. A notebook over the memory
+budget fails the run: it would be stopped on Binder and on a student's laptop.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+TIME_BUDGET = 180  # seconds
+MEMORY_BUDGET = 1_000_000_000  # bytes
+SAMPLING_INTERVAL = 0.05  # seconds
+
+
+@dataclass
+class Usage:
+    """What one notebook has used so far."""
+
+    started: float = field(default_factory=time.perf_counter)
+    seconds: float = 0.0
+    peak: int = 0  # bytes
+
+    @property
+    def over_memory(self) -> bool:
+        return self.peak > MEMORY_BUDGET
+
+    def line(self, notebook: str) -> str:
+        over = "  OVER THE MEMORY BUDGET" if self.over_memory else ""
+        over += "  over the time budget" if self.seconds > TIME_BUDGET else ""
+        return f"{notebook:45} {self.seconds:7.1f} s {self.peak / 1e6:7.0f} MB{over}"
+
+
+class NotebookBudget:
+    """Watches this process's children, the kernels, while the notebooks run."""
+
+    def __init__(self) -> None:
+        self.usage: dict[str, Usage] = {}
+        self.current: Usage | None = None
+        self.stop = threading.Event()
+        self.sampler = threading.Thread(target=self.sample_until_stopped, daemon=True)
+
+    def sample_until_stopped(self) -> None:
+        while not self.stop.wait(SAMPLING_INTERVAL):
+            self.sample()
+
+    def sample(self) -> None:
+        if self.current is not None:
+            self.current.peak = max(self.current.peak, memory_of_children())
+
+    def pytest_sessionstart(self) -> None:
+        self.sampler.start()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        notebook = nodeid.split("::")[0]
+        if notebook.endswith(".ipynb"):
+            self.current = self.usage.setdefault(notebook, Usage())
+
+    def pytest_runtest_logfinish(self) -> None:
+        if self.current is not None:
+            self.sample()
+            self.current.seconds = time.perf_counter() - self.current.started
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.stop.set()
+        self.sampler.join()
+        if any(usage.over_memory for usage in self.usage.values()):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section(
+            f"notebooks: running time (budget {TIME_BUDGET} s) and peak memory "
+            f"(budget {MEMORY_BUDGET // 10**6} MB)"
+        )
+        for notebook, usage in self.usage.items():
+            terminalreporter.line(usage.line(notebook), red=usage.over_memory)
+
+
+def memory_of_children() -> int:
+    """The peak memory, in bytes, of the processes below this one, added up."""
+    total = 0
+    for child in psutil.Process().children(recursive=True):
+        try:
+            total += peak_memory(child)
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def peak_memory(process: psutil.Process) -> int:
+    """The most memory, in bytes, that a process has held; what it holds now, outside Linux."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+    except (OSError, IndexError):
+        return int(process.memory_info().rss)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(NotebookBudget(), "notebook-budget")
