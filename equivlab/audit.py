@@ -94,7 +94,7 @@ def audit(
     exact = EXACT.get(x.dtype, 1e-2)
     causes = [
         f"{row.call.name}: {likely_cause(row.call.module, row.call.inputs[0], row.in_field)}"
-        for row in rows[:-1]
+        for row in rows[:-1] or rows  # a single layer is its own network
         if row.own > exact
     ]
     names = [group.element_name(g) for g in group.elements]
@@ -171,12 +171,19 @@ class _Row:
 def _candidates(call: Call, group: PointGroup, known: Mapping[str, Field]) -> list[Field]:
     """What the output of a layer may be, the likeliest first."""
     given: Field | None = known.get(call.name) or getattr(call.module, "out_field", None)
-    if given is not None:
-        return [given]
-    field = _field_of(call.output, group)
+    return [given] if given is not None else _kinds(call.output, group)
+
+
+def _kinds(y: object, group: PointGroup) -> list[Field]:
+    """What a tensor may be, by its shape; the likeliest first."""
+    field = _field_of(y, group)
     if isinstance(field, ScalarMaps) and field.channels % group.order == 0:
         return [field, FlatRegularMaps(group, field.channels)]
     return [] if field is None else [field]
+
+
+def _given(call: Call) -> object:
+    return call.inputs[0] if call.inputs else None
 
 
 def _errors(
@@ -186,17 +193,23 @@ def _errors(
     group = in_field.group
     choices = [_candidates(call, group, known) for call in calls]
     found: list[list[list[float]]] = [[[] for _ in fields] for fields in choices]
+    inputs = [_kinds(_given(call), group) for call in calls]
+    of_inputs: list[list[list[float]]] = [[[] for _ in fields] for fields in inputs]
     for g in group.elements:
         moved = record(model, in_field.act(g, x))
-        for call, other, fields, errors in zip(calls, moved, choices, found, strict=True):
-            for field, one in zip(fields, errors, strict=True):
+        for n, (call, other) in enumerate(zip(calls, moved, strict=True)):
+            for field, one in zip(choices[n], found[n], strict=True):
                 one.append(relative_error(other.output, field.act(g, call.output)))
+            for field, one in zip(inputs[n], of_inputs[n], strict=True):
+                one.append(relative_error(other.inputs[0], field.act(g, call.inputs[0])))
     rows = []
     of_tensor: dict[int, Field] = {id(x): in_field}
-    for call, fields, errors in zip(calls, choices, found, strict=True):
-        given = call.inputs[0] if call.inputs else None
-        source: Field | None = getattr(call.module, "in_field", None) or of_tensor.get(id(given))
-        source = source or _field_of(given, group)
+    for n, (call, fields, errors) in enumerate(zip(calls, choices, found, strict=True)):
+        source: Field | None = getattr(call.module, "in_field", None)
+        source = source or of_tensor.get(id(_given(call)))
+        if source is None and inputs[n]:  # made by code between the layers: seen by how it moves
+            worst = [max(one) for one in of_inputs[n]]
+            source = inputs[n][_choice(None, of_inputs[n], worst)]
         own = [_own_break(call, source, field) for field in fields]
         best = _choice(source, errors, own)
         if not fields:

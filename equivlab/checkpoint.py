@@ -57,9 +57,9 @@ def write_tensors(
     path = Path(path)
     copies = {name: value.cpu().clone() for name, value in tensors.items()}  # none shares memory
     content = to_bytes(copies, metadata=dict(notes))
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = ""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)

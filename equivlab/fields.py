@@ -161,7 +161,7 @@ class RegularMaps(Field):
     def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         """As `Field.rotate`; the orientation axis by `PointGroup.turn_representation`."""
         turned = rotate_maps(x, angle, mode)
-        angles = torch.as_tensor(angle).reshape(-1).tolist()
+        angles = torch.as_tensor(angle, dtype=torch.float64).reshape(-1).tolist()
         shifts = torch.stack([self.group.turn_representation(one) for one in angles]).to(x)
         maps = turned.transpose(1, 2).flatten(2)  # (B, G, C·H·W)
         mixed = torch.bmm(shifts.expand(len(x), -1, -1), maps)

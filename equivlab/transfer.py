@@ -30,8 +30,8 @@ def to_plain(model: nn.Module) -> nn.Module:
     Every layer of equivlab is replaced by layers of `torch.nn` on maps ``(B, C·G, H, W)``, the
     orientations of a field next to each other; all other modules are copied. ``to_plain(m)(x)``
     equals ``m(x)`` to rounding where ``m`` ends in numbers or scalar maps, and
-    ``m(x).flatten(1, 2)`` where it ends in regular maps. Train the original: the copy's
-    weights are free, and training it loses the symmetry.
+    ``m(x).flatten(1, 2)`` where it ends in regular maps, both in `eval()`. Train the original:
+    the copy's weights and statistics are free, and training it loses the symmetry.
 
     Args:
         model: a network of equivlab layers and pointwise modules (activations, dropout), in
@@ -101,6 +101,11 @@ def _plain_conv(layer: PlanarConv) -> nn.Module:
 @torch.no_grad()
 def _plain_norm(layer: GroupBatchNorm) -> nn.Module:
     order = layer.in_field.group.order
+    if not layer.track_running_stats:  # the statistics of a batch are shared by the orientations
+        shared = nn.BatchNorm3d(layer.num_features, layer.eps, None, layer.affine, False)
+        for name, value in layer.state_dict().items():
+            setattr(shared, name, nn.Parameter(value.clone()))
+        return nn.Sequential(_unflatten(layer), shared, nn.Flatten(1, 2))
     norm = nn.BatchNorm2d(
         layer.num_features * order,
         layer.eps,

@@ -2,5 +2,6 @@
 
 from equivlab.data.digits import digit_images, mnist, rotate_each
 from equivlab.data.download import fetch
+from equivlab.data.sky import sky_images
 
-__all__ = ["digit_images", "fetch", "mnist", "rotate_each"]
+__all__ = ["digit_images", "fetch", "mnist", "rotate_each", "sky_images"]

@@ -65,6 +65,9 @@ class GroupBatchNorm(nn.BatchNorm3d):
         """Normalise ``(B, C, G, H, W)``."""
         label = f"GroupBatchNorm({self.in_field.group}, {self.num_features})"
         x = self.in_field.validate(input, label)
+        home = self.weight if self.affine else self.running_mean
+        if home is not None and x.dtype not in (torch.bfloat16, torch.float16):
+            check_home(x, home, label)  # torch normalises half precision with float32 numbers
         if x.is_contiguous():
             return super().forward(x)
         # Channels-last memory is (B, H, W, C, G): the same numbers as a batch of B·H·W
