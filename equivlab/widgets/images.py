@@ -58,7 +58,7 @@ def as_images(images: Any) -> Tensor:
 
 def _as_tensor(image: Any) -> Tensor:
     try:
-        array = image.detach().cpu() if isinstance(image, Tensor) else np.asarray(image)
+        array = image.detach().cpu() if isinstance(image, Tensor) else np.array(image)
         x = torch.as_tensor(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"RotateImage takes {WANTED}; got {type(image).__name__}.") from error

@@ -117,6 +117,7 @@ class View {
       this.other.unturn = spec.unturn;
     }
     this.painted = 0;
+    this.blocks = {}; // where the maps stand: x, y, width, height
     this.cleanup = [];
     this.build();
   }
@@ -324,7 +325,8 @@ class View {
     this.drawCurve(pen);
     this.tellControls();
     this.painted += 1;
-    this.canvas.dataset.painted = this.painted;
+    this.canvas.dataset.painted = this.painted; // both for tests and benchmarks
+    this.canvas.dataset.blocks = JSON.stringify(this.blocks);
   }
 
   text(pen, words, x, y, { font = FONT, colour = this.ink, align = "left" } = {}) {
@@ -377,14 +379,18 @@ class View {
       spec.elements.forEach((name, g) => this.heading(pen, name, left + g * step, y + 24, cell));
     }
     this.drawGrid(pen, this.model, left, y + 44, step, cell, stabilised);
+    const height = this.layout.rows * step - gap;
+    this.blocks[stabilised ? "stabilised" : "out"] =
+      [left, y + 44, spec.elements.length * step - gap, height];
     if (!this.other) return;
     this.heading(pen, spec.titles[1], right, y + 24, cell * this.other.orientations);
     this.drawGrid(pen, this.other, right, y + 44, step, cell, stabilised);
+    this.blocks.compare = [right, y + 44, this.other.orientations * step - gap, height];
     pen.strokeStyle = BASE;
     pen.lineWidth = 1;
     pen.beginPath();
     pen.moveTo(right - 0.2 * step - gap / 2, y + 28);
-    pen.lineTo(right - 0.2 * step - gap / 2, y + 44 + this.layout.rows * step - gap);
+    pen.lineTo(right - 0.2 * step - gap / 2, y + 44 + height);
     pen.stroke();
   }
 
