@@ -26,12 +26,12 @@ def still_picture(widget: RotateImage) -> str:
     axes = figure.subplots(rows, columns + 1, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
-    picture = widget.images[widget.image].movedim(0, -1)
+    picture = widget.images[widget.image].movedim(0, -1).numpy()
     axes[0, 0].imshow(picture[..., :3] if picture.shape[-1] >= 3 else picture[..., 0], cmap="gray")
     axes[0, 0].set_title("input", fontsize=10)
     for c in range(rows):
         for g in range(columns):
-            axes[c, g + 1].imshow(frame[c, g], cmap="RdBu_r", vmin=0, vmax=255)
+            axes[c, g + 1].imshow(frame[c, g].numpy(), cmap="RdBu_r", vmin=0, vmax=255)
     figure.suptitle(f"{widget.titles[0]}: run the notebook to turn it", fontsize=10)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})

@@ -192,6 +192,7 @@ def test_slider_pictures_and_buttons(opened: Callable[..., Open]) -> None:
     assert np.abs(view.look() - at_rest).max() > 0.3
     assert np.abs(second - view.look()).max() > 0.3
     view.page.get_by_role("button", name="Mirror").click()
+    view.settle()
     assert view.page.get_by_role("button", name="Mirror").get_attribute("aria-pressed") == "true"
     with view.page.expect_download() as download:
         view.page.get_by_role("button", name="PNG").click()
