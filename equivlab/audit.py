@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from equivlab.audit_causes import likely_cause
 from equivlab.audit_report import AuditReport
-from equivlab.fields import Field, Invariant, RegularMaps, ScalarMaps
+from equivlab.fields import Invariant, PlanarField, RegularMaps, ScalarMaps
 from equivlab.groups import PointGroup
 from equivlab.recording import Call, evaluating, record
 
@@ -37,8 +37,8 @@ def audit(
     group: PointGroup,
     *,
     angles: int | Sequence[float] = 24,
-    out_field: Field | None = None,
-    fields: Mapping[str, Field] | None = None,
+    out_field: PlanarField | None = None,
+    fields: Mapping[str, PlanarField] | None = None,
     mode: str = "bilinear",
     dtype: torch.dtype | None = None,
 ) -> AuditReport:
@@ -75,7 +75,7 @@ def audit(
     """
     if not isinstance(group, PointGroup):
         raise TypeError(f"audit takes a group, P4 or P4M; got {group!r}.")
-    in_field: Field | None = getattr(model, "in_field", None) or _field_of(x, group)
+    in_field: PlanarField | None = getattr(model, "in_field", None) or _field_of(x, group)
     if in_field is None:
         shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(
@@ -115,7 +115,7 @@ def _check_output(y: object) -> None:
         )
 
 
-def _field_of(y: object, group: PointGroup) -> Field | None:
+def _field_of(y: object, group: PointGroup) -> PlanarField | None:
     """The field that the shape of `y` suggests."""
     if not isinstance(y, Tensor) or not y.is_floating_point() or y.dim() < 2:
         return None
@@ -151,8 +151,8 @@ class _Row:
     """What is found out about one call of a layer."""
 
     call: Call
-    field: Field | None
-    in_field: Field | None
+    field: PlanarField | None
+    in_field: PlanarField | None
     errors: list[float]
     own: float
 
@@ -168,13 +168,15 @@ class _Row:
         return row | {"max": max(self.errors), "own": self.own}
 
 
-def _candidates(call: Call, group: PointGroup, known: Mapping[str, Field]) -> list[Field]:
+def _candidates(
+    call: Call, group: PointGroup, known: Mapping[str, PlanarField]
+) -> list[PlanarField]:
     """What the output of a layer may be, the likeliest first."""
-    given: Field | None = known.get(call.name) or getattr(call.module, "out_field", None)
+    given: PlanarField | None = known.get(call.name) or getattr(call.module, "out_field", None)
     return [given] if given is not None else _kinds(call.output, group)
 
 
-def _kinds(y: object, group: PointGroup) -> list[Field]:
+def _kinds(y: object, group: PointGroup) -> list[PlanarField]:
     """What a tensor may be, by its shape; the likeliest first."""
     field = _field_of(y, group)
     if isinstance(field, ScalarMaps) and field.channels % group.order == 0:
@@ -187,7 +189,11 @@ def _given(call: Call) -> object:
 
 
 def _errors(
-    model: nn.Module, x: Tensor, in_field: Field, calls: list[Call], known: Mapping[str, Field]
+    model: nn.Module,
+    x: Tensor,
+    in_field: PlanarField,
+    calls: list[Call],
+    known: Mapping[str, PlanarField],
 ) -> list[_Row]:
     """For every call: its field, its error for each element, and its own break."""
     group = in_field.group
@@ -203,9 +209,9 @@ def _errors(
             for field, one in zip(inputs[n], of_inputs[n], strict=True):
                 one.append(relative_error(other.inputs[0], field.act(g, call.inputs[0])))
     rows = []
-    of_tensor: dict[int, Field] = {id(x): in_field}
+    of_tensor: dict[int, PlanarField] = {id(x): in_field}
     for n, (call, fields, errors) in enumerate(zip(calls, choices, found, strict=True)):
-        source: Field | None = getattr(call.module, "in_field", None)
+        source: PlanarField | None = getattr(call.module, "in_field", None)
         source = source or of_tensor.get(id(_given(call)))
         if source is None and inputs[n]:  # made by code between the layers: seen by how it moves
             worst = [max(one) for one in of_inputs[n]]
@@ -220,7 +226,7 @@ def _errors(
     return rows
 
 
-def _choice(source: Field | None, errors: list[list[float]], own: list[float]) -> int:
+def _choice(source: PlanarField | None, errors: list[list[float]], own: list[float]) -> int:
     """Scalar (0) or flattened regular maps (1)? As the input, unless only the other obeys."""
     if len(own) < 2:
         return 0
@@ -229,7 +235,7 @@ def _choice(source: Field | None, errors: list[list[float]], own: list[float]) -
     return 1 - first if breaks[1 - first] < 1e-3 * breaks[first] else first
 
 
-def _own_break(call: Call, source: Field | None, field: Field | None) -> float:
+def _own_break(call: Call, source: PlanarField | None, field: PlanarField | None) -> float:
     """The largest error of one layer whose input is acted on exactly; NaN if it is not known."""
     if source is None or field is None or len(call.inputs) != 1:
         return math.nan
@@ -252,8 +258,8 @@ def disc(size: int) -> Tensor:
 def _curve(
     model: nn.Module,
     x: Tensor,
-    in_field: Field,
-    out_field: Field | None,
+    in_field: PlanarField,
+    out_field: PlanarField | None,
     angles: int | Sequence[float],
     mode: str,
 ) -> pd.DataFrame:

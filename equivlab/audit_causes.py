@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equivlab.fields import Field
+from equivlab.fields import PlanarField
 from equivlab.groups import PointGroup
 
 __all__ = ["likely_cause"]
 
 
-def likely_cause(module: nn.Module, given: Any, field: Field | None) -> str:
+def likely_cause(module: nn.Module, given: Any, field: PlanarField | None) -> str:
     """One sentence on why `module` breaks the law on the input `given`, and the remedy.
 
     The geometry (stride, padding) is looked at first, for it also spoils a layer with good

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivlab.audit import disc
-from equivlab.fields import Field, Invariant, RegularMaps, ScalarMaps
+from equivlab.fields import Invariant, PlanarField, RegularMaps, ScalarMaps
 from equivlab.groups import PointGroup
 from equivlab.recording import evaluating, record
 
@@ -47,7 +47,7 @@ def poses(group: PointGroup) -> list[tuple[int, float]]:
     return [(m, 2 * math.pi * step / STEPS) for m in mirrors for step in range(STEPS)]
 
 
-def all_poses(field: Field, x: Tensor) -> Tensor:
+def all_poses(field: PlanarField, x: Tensor) -> Tensor:
     """One sample ``(1, ...)`` in every pose, ``(M·T, ...)``."""
     frames = poses(field.group)
     moved = {m: field.act(m, x) for m, _ in frames}

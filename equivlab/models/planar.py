@@ -1,4 +1,4 @@
-"""Networks of the papers and their plain twins: one text, the group is an argument.
+"""The planar networks of the papers and their plain twins: one text, the group is an argument.
 
 >>> from equivlab.groups import P4, P4M
 >>> sum(p.numel() for p in P4CNN().parameters())

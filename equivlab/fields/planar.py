@@ -1,36 +1,23 @@
-"""Fields: what a tensor *is*, and so how the group acts on it.
-
-A field is a description that travels beside a plain tensor. Every layer has an ``in_field``
-and an ``out_field``, and the one law of this package is written with them::
-
-    layer(layer.in_field.act(g, x)) == layer.out_field.act(g, layer(x))
-
->>> import torch
->>> from equivlab.groups import P4
->>> maps = RegularMaps(P4, channels=8)
->>> maps
-RegularMaps(P4, 8)
->>> maps.act(1, torch.randn(2, 8, 4, 16, 16)).shape
-torch.Size([2, 8, 4, 16, 16])
-"""
+"""Fields on the square lattice: images, functions on P4 and P4M, and numbers."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from equivlab.fields.base import Field
 from equivlab.groups import QUARTER_TURN, PointGroup
 
-__all__ = ["Field", "Invariant", "RegularMaps", "ScalarMaps", "rotate_maps"]
+__all__ = ["Invariant", "PlanarField", "RegularMaps", "ScalarMaps", "rotate_maps"]
 
 
-@dataclass(frozen=True)
-class Field(ABC):
-    """A kind of tensor on which `group` acts; see `ScalarMaps`, `RegularMaps`, `Invariant`.
+@dataclass(frozen=True, repr=False)
+class PlanarField(Field):
+    """A field on the square lattice: `ScalarMaps`, `RegularMaps`, `Invariant`.
 
     Args:
         group: the point group that acts.
@@ -42,11 +29,6 @@ class Field(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.group}, {self.channels})"
-
-    @property
-    @abstractmethod
-    def shape(self) -> str:
-        """The shape in words, for example ``(B, 8, 4, H, W)``."""
 
     @abstractmethod
     def act(self, g: int, x: Tensor) -> Tensor:
@@ -66,57 +48,9 @@ class Field(ABC):
         """A group element drawn uniformly with `generator`."""
         return int(torch.randint(self.group.order, (), generator=generator))
 
-    def validate(self, x: Tensor, taker: str | None = None, *, finite: bool = False) -> Tensor:
-        """Return `x` if it is a tensor of this kind, else say what is wrong.
-
-        Args:
-            x: the tensor.
-            taker: who asks, for the message, for example ``'GroupConv2d(P4)'``.
-            finite: also look at every value, and refuse NaN and infinity.
-
-        Raises:
-            TypeError: `x` is no tensor of floating-point numbers.
-            ValueError: wrong rank, group size or channels, an empty batch, or NaN.
-        """
-        taker = taker or repr(self)
-        if not isinstance(x, Tensor):
-            raise TypeError(
-                f"{taker} takes a torch.Tensor {self.shape}; got {type(x).__name__}. "
-                "Convert it: torch.as_tensor(x, dtype=torch.float32)"
-            )
-        if not x.is_floating_point():
-            raise TypeError(
-                f"{taker} takes floating-point numbers; got {x.dtype}. Convert them: x.float()"
-            )
-        remedy = self._mismatch(x)
-        if remedy is not None:
-            raise ValueError(f"{taker} takes {self.shape}; got {tuple(x.shape)}. {remedy}")
-        if x.numel() == 0:
-            raise ValueError(
-                f"{taker} takes {self.shape}; got {tuple(x.shape)}, which is empty. "
-                "Skip empty batches: if len(x): ..."
-            )
-        if finite and not bool(torch.isfinite(x).all()):
-            bad = int((~torch.isfinite(x)).sum())
-            raise ValueError(
-                f"{taker} takes finite numbers; got {bad} NaN or infinite of {x.numel()}. "
-                "Find them with torch.isfinite(x); replace them with torch.nan_to_num(x) or drop "
-                "those inputs."
-            )
-        return x
-
-    @abstractmethod
-    def _mismatch(self, x: Tensor) -> str | None:
-        """None where the shape fits, else the remedy."""
-
-    def _wrong_channels(self, x: Tensor) -> str | None:
-        if x.shape[1] == self.channels:
-            return None
-        return f"Axis 1 holds {x.shape[1]} channels, not {self.channels}."
-
 
 @dataclass(frozen=True, repr=False)
-class ScalarMaps(Field):
+class ScalarMaps(PlanarField):
     """Planar scalar maps ``(B, C, H, W)``: images, and features without an orientation axis.
 
     ``(g·f)(x) = f(g⁻¹x)``: pixels move, values stay.
@@ -143,7 +77,7 @@ class ScalarMaps(Field):
 
 
 @dataclass(frozen=True, repr=False)
-class RegularMaps(Field):
+class RegularMaps(PlanarField):
     """Functions on P4 or P4M: maps ``(B, C, G, H, W)``, one for each orientation.
 
     ``(g·f)(h, x) = f(g⁻¹h, g⁻¹x)``: pixels move *and* the orientation axis is permuted
@@ -181,7 +115,7 @@ class RegularMaps(Field):
 
 
 @dataclass(frozen=True, repr=False)
-class Invariant(Field):
+class Invariant(PlanarField):
     """Numbers that the group leaves alone, ``(B, C)``: class scores, pooled features."""
 
     @property

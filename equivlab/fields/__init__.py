@@ -1,0 +1,20 @@
+"""Fields: what a tensor *is*, and so how the group acts on it.
+
+A field is a description that travels beside a plain tensor. Every layer has an ``in_field``
+and an ``out_field``, and the one law of this package is written with them::
+
+    layer(layer.in_field.act(g, x)) == layer.out_field.act(g, layer(x))
+
+>>> import torch
+>>> from equivlab.groups import P4
+>>> maps = RegularMaps(P4, channels=8)
+>>> maps
+RegularMaps(P4, 8)
+>>> maps.act(1, torch.randn(2, 8, 4, 16, 16)).shape
+torch.Size([2, 8, 4, 16, 16])
+"""
+
+from equivlab.fields.base import Field
+from equivlab.fields.planar import Invariant, PlanarField, RegularMaps, ScalarMaps, rotate_maps
+
+__all__ = ["Field", "Invariant", "PlanarField", "RegularMaps", "ScalarMaps", "rotate_maps"]
