@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,15 @@ from matplotlib.figure import Figure
 __all__ = ["AuditReport"]
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # Okabe & Ito: safe for colour-blind eyes
+
+
+class ReportFigure(Figure):
+    """A figure that a notebook shows, whether or not pyplot was imported there."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=100)
+        return stream.getvalue()
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,7 +84,7 @@ class AuditReport:
         """The error of each layer, and of the model at any angle, beside the resampling's."""
         wide = len(self.curve) > 0
         height = max(3.2, 0.28 * len(self.table) + 1.4)
-        figure = Figure(figsize=(10 if wide else 6, height), layout="constrained")
+        figure = ReportFigure(figsize=(10 if wide else 6, height), layout="constrained")
         axes = np.atleast_1d(np.asarray(figure.subplots(1, 2 if wide else 1)))
         self._plot_layers(axes[0])
         if wide:

@@ -15,7 +15,13 @@ from torch import Tensor, nn
 from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.base import FieldModule, check_home, square
-from equivlab.nn.filterbank import FilterBankMemo, expand_filters, orbit_index
+from equivlab.nn.filterbank import (
+    FilterBankMemo,
+    channels_last_index,
+    expand_filters,
+    is_channels_last,
+    orbit_index,
+)
 
 __all__ = ["PlanarConv"]
 
@@ -71,6 +77,7 @@ class PlanarConv(FieldModule):
         else:
             self.register_parameter("bias", None)
         self.filter_index: Tensor
+        self.filter_index_last: Tensor
         self.bias_index: Tensor
         self._make_indices()
         self._memo = FilterBankMemo()
@@ -107,8 +114,10 @@ class PlanarConv(FieldModule):
     def _make_indices(self) -> None:
         one_filter = self.takes(self.in_field.group, self.in_channels // self.groups)
         index = orbit_index(one_filter, self.kernel_size)
+        last = channels_last_index(index, self.weight.shape[1], self.kernel_size)
         order = one_filter.group.order
         self.register_buffer("filter_index", index.to(self.weight.device), persistent=False)
+        self.register_buffer("filter_index_last", last.to(self.weight.device), persistent=False)
         self.register_buffer("bias_index", torch.zeros_like(self.filter_index[:order]), False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
@@ -147,9 +156,10 @@ class PlanarConv(FieldModule):
         learning = torch.is_grad_enabled() and (
             weight.requires_grad or (bias is not None and bias.requires_grad)
         )
+        index = self.filter_index_last if is_channels_last(weight) else self.filter_index
         if learning or type(weight) is not nn.Parameter or torch.compiler.is_compiling():
-            return expand_filters(weight, bias, self.filter_index, self.bias_index)
-        return self._memo.expand(weight, bias, self.filter_index, self.bias_index)
+            return expand_filters(weight, bias, index, self.bias_index)
+        return self._memo.expand(weight, bias, index, self.bias_index)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve: ``(B, I, [G,] H, W)`` to ``(B, O, G, H', W')``."""
@@ -160,7 +170,8 @@ class PlanarConv(FieldModule):
         if height < self._least or width < self._least:
             raise ValueError(self._too_small(x))
         bank, bias = self.filter_bank()
-        check_home(x, bank, self.label)
+        if x.dtype is not bank.dtype or x.device != bank.device:
+            check_home(x, bank, self.label)
         padding: int | str = self.padding
         if self.padding_mode != "zeros":
             x = F.pad(x, 2 * self._margins, PADDING_MODES[self.padding_mode])

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from equivlab.fields import RegularMaps, ScalarMaps
 
-__all__ = ["FilterBankMemo", "expand_filters", "orbit_index"]
+__all__ = [
+    "FilterBankMemo",
+    "channels_last_index",
+    "expand_filters",
+    "is_channels_last",
+    "orbit_index",
+]
 
 
 def orbit_index(field: ScalarMaps | RegularMaps, kernel_size: int) -> Tensor:
@@ -33,6 +39,27 @@ def orbit_index(field: ScalarMaps | RegularMaps, kernel_size: int) -> Tensor:
     return torch.cat([field.act(g, positions).flatten() for g in group.elements])
 
 
+def channels_last_index(index: Tensor, depth: int, kernel_size: int) -> Tensor:
+    """The `orbit_index` of filters that are stored, and wanted, with their maps side by side.
+
+    Args:
+        index: positions ``(G·I·A·k·k,)`` in filters laid out as ``(I·A, k, k)``.
+        depth: ``I·A``, the maps that a filter looks at.
+        kernel_size: ``k``.
+
+    Returns:
+        Positions in filters laid out as ``(k, k, I·A)``, in that order, as many.
+    """
+    pixels = kernel_size**2
+    place = torch.arange(depth * pixels, device=index.device).view(pixels, depth).T.flatten()
+    return place[index].view(-1, depth, pixels).transpose(1, 2).flatten()
+
+
+def is_channels_last(weight: Tensor) -> bool:
+    """Are the filters stored with their maps side by side, and not also the usual way?"""
+    return not weight.is_contiguous() and weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def expand_filters(
     weight: Tensor, bias: Tensor | None, filter_index: Tensor, bias_index: Tensor
 ) -> tuple[Tensor, Tensor | None]:
@@ -41,14 +68,18 @@ def expand_filters(
     Args:
         weight: filters ``(O, I·A, k, k)``.
         bias: one number for each filter ``(O,)``, or None.
-        filter_index: the `orbit_index` of the filters.
+        filter_index: the `orbit_index` of the filters, in the memory format of `weight`.
         bias_index: that of the bias, ``G`` zeros: every orientation has the same.
 
     Returns:
         ``(O·G, I·A, k, k)`` and ``(O·G,)``; row ``o·|G| + g`` is filter ``o`` acted on by ``g``.
     """
-    bank = weight.flatten(1).index_select(1, filter_index)  # (O, G·I·A·k·k)
     stacked = None if bias is None else bias[:, None].index_select(1, bias_index).flatten()
+    if is_channels_last(weight):  # what the convolution wants then: it need not reorder
+        last = weight.permute(0, 2, 3, 1)  # (O, k, k, I·A)
+        bank = last.flatten(1).index_select(1, filter_index)  # (O, G·k·k·I·A)
+        return bank.view(-1, *last.shape[1:]).permute(0, 3, 1, 2), stacked
+    bank = weight.flatten(1).index_select(1, filter_index)  # (O, G·I·A·k·k)
     return bank.view(-1, *weight.shape[1:]), stacked
 
 
@@ -74,10 +105,10 @@ class FilterBankMemo:
         Only on the CPU: elsewhere the comparison would wait for the device.
         """
         last = self._last
+        if not weight.is_cpu:
+            return expand_filters(weight, bias, filter_index, bias_index)
         if last is not None and _same(last[0], weight) and _same(last[1], bias):
             return last[2]
-        if weight.device.type != "cpu":
-            return expand_filters(weight, bias, filter_index, bias_index)
         # Ordinary tensors even in inference_mode: what is kept may meet autograd later.
         with torch.inference_mode(False), torch.no_grad():
             seen = weight.detach().clone(), None if bias is None else bias.detach().clone()
@@ -92,4 +123,4 @@ class FilterBankMemo:
 def _same(a: Tensor | None, b: Tensor | None) -> bool:
     if a is None or b is None:
         return a is b
-    return a.dtype is b.dtype and a.device == b.device and torch.equal(a, b)
+    return a.dtype is b.dtype and torch.equal(a, b)

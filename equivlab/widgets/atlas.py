@@ -47,9 +47,9 @@ def poses(group: PointGroup) -> list[tuple[int, float]]:
     return [(m, 2 * math.pi * step / STEPS) for m in mirrors for step in range(STEPS)]
 
 
-def all_poses(field: PlanarField, x: Tensor) -> Tensor:
-    """One sample ``(1, ...)`` in every pose, ``(M·T, ...)``."""
-    frames = poses(field.group)
+def all_poses(field: PlanarField, x: Tensor, some: slice = slice(None)) -> Tensor:
+    """One sample ``(1, ...)`` in every pose, ``(M·T, ...)``, or in `some` of them."""
+    frames = poses(field.group)[some]
     moved = {m: field.act(m, x) for m, _ in frames}
     angles = torch.tensor([angle for _, angle in frames], dtype=torch.float64)
     return field.rotate(angles, torch.cat([moved[m] for m, _ in frames]))
@@ -121,11 +121,11 @@ def make_atlas(
                 [_maps(model, batch.to(like), layer).cpu() for batch in frames.split(BATCH)]
             )
             field = _map_field(maps, group, model if layer is None else None)
-            kept.append(_shrink(_choose(maps, channels)))
+            kept.append(_shrink(_choose(maps, channels)))  # (M·T, C, G, h, h)
             errors.append(_errors(field, maps))
-    pixels = torch.stack(kept)  # (N, M·T, C, G, h, h)
-    limit = pixels.abs().amax((0, 1, 3, 4, 5), keepdim=True).clamp_min(1e-12)
-    quantised = (128 + 127 * pixels / limit).round().clamp(0, 255).to(torch.uint8)
+    limit = torch.stack([maps.abs().amax((0, 2, 3, 4)) for maps in kept]).amax(0)  # (C,)
+    limit = limit.clamp_min(1e-12)[:, None, None, None]
+    quantised = [(128 + 127 * m / limit).round().clamp(0, 255).to(torch.uint8) for m in kept]
     return Atlas(by_pose(quantised), by_pose(errors), field)
 
 
@@ -180,4 +180,11 @@ def _shrink(maps: Tensor) -> Tensor:
 def _errors(field: ScalarMaps | RegularMaps, maps: Tensor) -> Tensor:
     """The relative error of each frame against the first one, turned; in the circle."""
     inside = disc(maps.shape[-1]).to(maps)
-    return relative_errors(maps * inside, all_poses(field, maps[:1]) * inside)
+    parts = [slice(start, start + BATCH) for start in range(0, len(maps), BATCH)]
+    wanted = (all_poses(field, maps[:1], part) * inside for part in parts)
+    return torch.cat(
+        [
+            relative_errors(maps[part] * inside, turned)
+            for part, turned in zip(parts, wanted, strict=True)
+        ]
+    )

@@ -28,6 +28,25 @@ def test_the_bank_is_the_filters_acted_on(group: PointGroup, kernel_size: int) -
         assert torch.equal(bias[g :: group.order], layer.bias)
 
 
+@pytest.mark.parametrize("kind", [GroupConv2d, LiftingConv2d])
+@pytest.mark.parametrize("kernel_size", [1, 2, 3])
+def test_the_bank_has_the_memory_format_of_the_weights(
+    kind: type[GroupConv2d], kernel_size: int
+) -> None:
+    layer = kind(P4M, 4, 3, kernel_size)
+    bank, _ = layer.filter_bank()
+    moved = copy.deepcopy(layer).to(memory_format=torch.channels_last)
+    assert moved.filter_bank()[0].is_contiguous(memory_format=torch.channels_last)
+    # The format is looked at in each call: weights may come in another one than they had.
+    borrowed = torch.func.functional_call(
+        layer, {"weight": moved.weight}, (sample(layer.in_field, 6, torch.float32),)
+    )
+    assert torch.equal(moved.filter_bank()[0], bank)
+    with torch.no_grad():
+        assert torch.equal(moved.filter_bank()[0], bank)
+    torch.testing.assert_close(borrowed, layer(sample(layer.in_field, 6, torch.float32)))
+
+
 def fresh(layer: GroupConv2d, x: Tensor) -> Tensor:
     """What the layer must give: its bank expanded now, from the weights as they are."""
     bank, bias = expand_filters(layer.weight, layer.bias, layer.filter_index, layer.bias_index)
