@@ -44,7 +44,7 @@ def main(profile: str) -> None:
     make_venv()
     STAMP.unlink(missing_ok=True)
     STARTED.touch()
-    say("installing into .venv; a first install takes some minutes and about 1 GB")
+    say("installing into .venv; a first install takes some minutes and about 2 GB")
     pip("install", "pip==" + pinned("pip"))
     pip("install", *("hatchling", "--constraint", str(CONSTRAINTS)))
     if sys.platform == "linux":

@@ -96,7 +96,7 @@ def P4CNN(
 
 
 def Z2CNN(
-    in_channels: int = 1, classes: int = 10, channels: int | None = None, dropout: float = 0.3
+    in_channels: int = 1, classes: int = 10, channels: int | None = None, dropout: float = 0.1
 ) -> DigitCNN:
     """The Z2CNN of Cohen & Welling (2016): ordinary layers; arguments as `DigitCNN`."""
     return DigitCNN(None, in_channels, classes, channels, dropout)
