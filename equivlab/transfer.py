@@ -20,12 +20,31 @@ from equivlab.nn import (
     InvariantReadout,
 )
 from equivlab.nn.conv import PlanarConv
+from equivlab.transfer_space import SPACE_CONVERTERS
+from equivlab.transfer_stages import (
+    freeze,
+    from_plain,
+    learning_rates,
+    replace_head,
+    stages,
+    unfreeze,
+)
 
-__all__ = ["load", "save", "to_plain"]
+__all__ = [
+    "freeze",
+    "from_plain",
+    "learning_rates",
+    "load",
+    "replace_head",
+    "save",
+    "stages",
+    "to_plain",
+    "unfreeze",
+]
 
 
 def to_plain(model: nn.Module) -> nn.Module:
-    """The same function as an ordinary network of `nn.Conv2d` and `nn.BatchNorm2d`.
+    """The same function as an ordinary network of `nn.Conv2d` (or `nn.Conv3d`) and batch norms.
 
     Every layer of equivlab is replaced by layers of `torch.nn` on maps ``(B, C·G, H, W)``, the
     orientations of a field next to each other; all other modules are copied. ``to_plain(m)(x)``
@@ -203,4 +222,5 @@ _CONVERTERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     GroupAvgPool2d: _plain_average,
     GroupPool: _plain_group_pool,
     InvariantReadout: _plain_readout,
+    **SPACE_CONVERTERS,
 }

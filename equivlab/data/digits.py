@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from equivlab.data.archives import read_arrays
 from equivlab.data.download import fetch
 from equivlab.fields import rotate_maps
 
@@ -74,7 +75,10 @@ def mnist(path: str | os.PathLike[str] | None = None) -> dict[str, Tensor]:
         ValueError: a file that is not MNIST.
     """
     source = path or os.environ.get("EQUIVLAB_MNIST")
-    arrays = _from_npz(Path(source)) if source else _from_download()
+    if source:
+        arrays = read_arrays(Path(source), MNIST_SHAPES, "MNIST", instead=WITHOUT_NETWORK)
+    else:
+        arrays = _from_download()
     for name, shape in MNIST_SHAPES.items():
         if arrays[name].shape != shape or arrays[name].dtype != np.uint8:
             raise ValueError(
@@ -82,16 +86,6 @@ def mnist(path: str | os.PathLike[str] | None = None) -> dict[str, Tensor]:
                 f"{arrays[name].dtype}. {WITHOUT_NETWORK}"
             )
     return {name: torch.from_numpy(arrays[name]) for name in MNIST_SHAPES}
-
-
-def _from_npz(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no MNIST file {path}. {WITHOUT_NETWORK}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in MNIST_SHAPES}
-    except Exception as error:  # a broken archive fails in many ways, all with one remedy
-        raise ValueError(f"{path} is no MNIST archive: {error}. {WITHOUT_NETWORK}") from error
 
 
 def _from_download() -> dict[str, np.ndarray]:

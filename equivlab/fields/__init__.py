@@ -15,6 +15,23 @@ torch.Size([2, 8, 4, 16, 16])
 """
 
 from equivlab.fields.base import Field
+from equivlab.fields.healpix import HealpixMaps
 from equivlab.fields.planar import Invariant, PlanarField, RegularMaps, ScalarMaps, rotate_maps
+from equivlab.fields.space import IrrepMaps, IrrepPoints, IrrepVectors, rotate_voxels
+from equivlab.fields.sphere import RotationMaps, SphereMaps
 
-__all__ = ["Field", "Invariant", "PlanarField", "RegularMaps", "ScalarMaps", "rotate_maps"]
+__all__ = [
+    "Field",
+    "HealpixMaps",
+    "Invariant",
+    "IrrepMaps",
+    "IrrepPoints",
+    "IrrepVectors",
+    "PlanarField",
+    "RegularMaps",
+    "RotationMaps",
+    "ScalarMaps",
+    "SphereMaps",
+    "rotate_maps",
+    "rotate_voxels",
+]

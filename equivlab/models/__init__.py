@@ -1,5 +1,30 @@
 """Networks of the papers and their plain twins: one text, the group is an argument."""
 
 from equivlab.models.planar import P4CNN, Z2CNN, DigitCNN, smooth_network
+from equivlab.models.points import PointNetwork
+from equivlab.models.resnet import ResNet18, load_resnet18_weights
+from equivlab.models.space import PlainCNN3d, SteerableCNN3d
+from equivlab.models.sphere import (
+    SphericalMoleculeCNN,
+    planar_digit_cnn,
+    smooth_spherical_digit_cnn,
+    spherical_digit_cnn,
+    spherical_shape_cnn,
+)
 
-__all__ = ["DigitCNN", "P4CNN", "Z2CNN", "smooth_network"]
+__all__ = [
+    "DigitCNN",
+    "P4CNN",
+    "PlainCNN3d",
+    "PointNetwork",
+    "ResNet18",
+    "SphericalMoleculeCNN",
+    "SteerableCNN3d",
+    "Z2CNN",
+    "load_resnet18_weights",
+    "planar_digit_cnn",
+    "smooth_network",
+    "smooth_spherical_digit_cnn",
+    "spherical_digit_cnn",
+    "spherical_shape_cnn",
+]

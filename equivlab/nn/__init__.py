@@ -2,9 +2,26 @@
 
 from equivlab.nn.base import FieldModule
 from equivlab.nn.group_pool import GroupPool, InvariantReadout
+from equivlab.nn.healpix import HealpixToSphere
 from equivlab.nn.planar import GroupConv2d, LiftingConv2d
 from equivlab.nn.planar_norm import GroupBatchNorm, GroupDropout, GroupLayerNorm
 from equivlab.nn.planar_pool import GroupAvgPool2d, GroupDownsample2d, GroupMaxPool2d
+from equivlab.nn.space import (
+    IrrepAvgPool3d,
+    IrrepBatchNorm,
+    IrrepDownsample3d,
+    IrrepGate,
+    IrrepLinear,
+    IrrepNorms,
+    IrrepPointReadout,
+    IrrepReadout,
+    PointConv,
+    SteerableConv3d,
+    find_neighbours,
+)
+from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate
+from equivlab.nn.sphere_activation import SO3Activation
+from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
 
 __all__ = [
     "FieldModule",
@@ -16,6 +33,24 @@ __all__ = [
     "GroupLayerNorm",
     "GroupMaxPool2d",
     "GroupPool",
+    "HealpixToSphere",
     "InvariantReadout",
+    "IrrepAvgPool3d",
+    "IrrepBatchNorm",
+    "IrrepDownsample3d",
+    "IrrepGate",
+    "IrrepLinear",
+    "IrrepNorms",
+    "IrrepPointReadout",
+    "IrrepReadout",
     "LiftingConv2d",
+    "NormedConv",
+    "PointConv",
+    "S2Conv",
+    "SO3Activation",
+    "SO3BatchNorm",
+    "SO3Conv",
+    "SO3Integrate",
+    "SteerableConv3d",
+    "find_neighbours",
 ]

@@ -22,19 +22,14 @@ from equivlab.nn.filterbank import (
     is_channels_last,
     orbit_index,
 )
+from equivlab.nn.window import PADDING_MODES, Window
 
 __all__ = ["PlanarConv"]
 
 Pair = int | tuple[int, int]
-PADDING_MODES = {
-    "zeros": "constant",
-    "reflect": "reflect",
-    "replicate": "replicate",
-    "circular": "circular",
-}
 
 
-class PlanarConv(FieldModule):
+class PlanarConv(Window, FieldModule):
     """What the two convolutions of `equivlab.nn.planar` share: all but the field they take."""
 
     takes: ClassVar[type[ScalarMaps] | type[RegularMaps]]
@@ -81,13 +76,13 @@ class PlanarConv(FieldModule):
         self.bias_index: Tensor
         self._make_indices()
         self._memo = FilterBankMemo()
-        self._least = self._smallest_side()
+        self._least = self.smallest_side
         self._fields_and_group = (out_channels, group.order)
         self.reset_parameters()
 
     def _check_arguments(self) -> None:
         label, groups = self.label, self.groups
-        for name in ("in_channels", "out_channels", "kernel_size", "stride", "dilation", "groups"):
+        for name in ("in_channels", "out_channels", "groups"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{label}: {name} must be 1 or more; got {getattr(self, name)}.")
         if self.in_channels % groups or self.out_channels % groups:
@@ -95,21 +90,7 @@ class PlanarConv(FieldModule):
                 f"{label}: groups={groups} must divide in_channels={self.in_channels} and "
                 f"out_channels={self.out_channels}."
             )
-        if self.padding_mode not in PADDING_MODES:
-            modes = ", ".join(map(repr, PADDING_MODES))
-            raise ValueError(f"{label}: padding_mode is one of {modes}; got {self.padding_mode!r}.")
-        if isinstance(self.padding, int):
-            if self.padding < 0:
-                raise ValueError(f"{label}: padding must be 0 or more; got {self.padding}.")
-        elif self.padding not in ("same", "valid"):
-            raise ValueError(
-                f"{label}: padding is a number, 'same' or 'valid'; got {self.padding!r}."
-            )
-        elif self.padding == "same" and self.stride != 1:
-            raise ValueError(
-                f"{label}: padding='same' needs stride 1; got stride={self.stride}. "
-                f"Give the padding as a number, or use GroupDownsample2d for the stride."
-            )
+        self.check_window("GroupDownsample2d")
 
     def _make_indices(self) -> None:
         one_filter = self.takes(self.in_field.group, self.in_channels // self.groups)
@@ -131,20 +112,6 @@ class PlanarConv(FieldModule):
         if self.bias is not None:
             bound = 1 / math.sqrt(self.weight[0].numel())
             nn.init.uniform_(self.bias, -bound, bound)
-
-    @property
-    def _margins(self) -> tuple[int, int]:
-        """Rows of padding before the first and after the last row of the input."""
-        if isinstance(self.padding, int):
-            return self.padding, self.padding
-        total = self.dilation * (self.kernel_size - 1) if self.padding == "same" else 0
-        return total // 2, total - total // 2
-
-    def is_exact(self, size: int) -> bool:
-        """Is the law exact, to rounding, for inputs with `size` rows and columns?"""
-        before, after = self._margins
-        reach = size + before + after - self.dilation * (self.kernel_size - 1) - 1
-        return before == after and reach % self.stride == 0
 
     def filter_bank(self) -> tuple[Tensor, Tensor | None]:
         """All filters in all orientations ``(O·G, I·A, k, k)``, and the bias of each ``(O·G,)``.
@@ -174,22 +141,16 @@ class PlanarConv(FieldModule):
             check_home(x, bank, self.label)
         padding: int | str = self.padding
         if self.padding_mode != "zeros":
-            x = F.pad(x, 2 * self._margins, PADDING_MODES[self.padding_mode])
+            x = F.pad(x, 2 * self.margins, PADDING_MODES[self.padding_mode])
             padding = 0
         y = F.conv2d(x, bank, bias, self.stride, padding, self.dilation, self.groups)
         return y.view(y.shape[0], *self._fields_and_group, *y.shape[-2:])  # (B, O, G, H', W')
-
-    def _smallest_side(self) -> int:
-        """The least number of rows and columns that the filter and the padding can take."""
-        before, after = self._margins
-        side = self.dilation * (self.kernel_size - 1) + 1 - before - after
-        return max(side, {"reflect": after + 1, "circular": after}.get(self.padding_mode, 1))
 
     def _too_small(self, x: Tensor) -> str:
         reach = self.dilation * (self.kernel_size - 1) + 1
         return (
             f"{self.label} looks at windows of {reach} pixels (kernel_size={self.kernel_size}, "
-            f"dilation={self.dilation}) and pads {sum(self._margins)} rows with "
+            f"dilation={self.dilation}) and pads {sum(self.margins)} rows with "
             f"{self.padding_mode!r}, so it takes maps of {self._least} rows and columns or more; "
             f"got {tuple(x.shape[-2:])}. Use padding={reach // 2} with 'zeros', a smaller "
             "kernel_size, or larger maps."

@@ -1,5 +1,7 @@
 """Live views for JupyterLab: turn an input and watch the feature maps follow."""
 
 from equivlab.widgets.rotate_image import RotateImage
+from equivlab.widgets.rotate_shape import RotateShape
+from equivlab.widgets.rotate_sphere import RotateSphere
 
-__all__ = ["RotateImage"]
+__all__ = ["RotateImage", "RotateShape", "RotateSphere"]

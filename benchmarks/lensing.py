@@ -1,0 +1,262 @@
+"""Plain, P4 and P4M ResNet-18 on simulated lenses: AUC on turned and mirrored test images.
+
+    python benchmarks/lensing.py main --epochs 8 --threads 1
+    python benchmarks/lensing.py fixed --epochs 8 --threads 1      # the fixed-orientation defect
+    python benchmarks/lensing.py labels --threads 1                # 1, 3, 10, 30, 100 % of labels
+    python benchmarks/lensing.py transfer --threads 1              # Model I first, then Model II
+    python benchmarks/lensing.py table                             # what is done so far
+    python benchmarks/lensing.py ship --fractions 1 --networks P4   # its weights into the package
+
+Every network has the same images, number of epochs, augmentation (each image by a random
+element of P4M, which costs nothing), size preparation and read-out over space; the epoch is
+chosen on validation images, the test images are used once. Image sets, checkpoints and results
+lie in `benchmarks/runs`; a killed run goes on. `--model I --pixels 150 --per-class 30000
+--width 64` is the published size, for a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import sys
+import time
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from equivlab.data.batches import Batches, stratified
+from equivlab.data.digits import rotate_each
+from equivlab.data.lens_sets import simulate_to_shards
+from equivlab.data.lensing import CLASSES, lens_recipe
+from equivlab.data.shards import ShardedImages, sha256_of
+from equivlab.data.stretch import sqrt_stretch, standardise_each
+from equivlab.groups import P4, P4M
+from equivlab.models.resnet import ResNet18
+from equivlab.pretrained import ModelCard, save_pretrained
+from equivlab.train import predict
+from equivlab.training import ImageClassifier, Machine, Recipe, auc_with_intervals, fit_lightning
+
+RUNS = Path(__file__).parent / "runs" / "lensing"
+GROUPS = {"plain": None, "P4": P4, "P4M": P4M}
+FRACTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Which images: the seeds differ, so no image is in two of them."""
+
+    model: str
+    pixels: int | None
+    per_class: int
+    orientation: str = "uniform"
+
+    def make(self, name: str) -> ShardedImages:
+        """``train``, ``validate`` or ``test``, simulated once."""
+        share = {"train": 1.0, "validate": 1 / 6, "test": 1 / 3}[name]
+        seed = {"train": 0, "validate": 1, "test": 2}[name]
+        count = 3 * max(2, round(self.per_class * share))
+        recipe = lens_recipe(self.model, self.pixels, orientation=self.orientation)
+        size = recipe.camera.pixels
+        folder = RUNS / f"set-{self.model}-{size}px-{self.orientation}-{name}-{count}"
+        return simulate_to_shards(folder, recipe, count, seed=seed, progress=sys.stderr.isatty())
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: everything that its result follows from."""
+
+    network: str
+    sets: Sets
+    width: int
+    stem: str
+    epochs: int
+    batch_size: int = 64
+    fraction: float = 1.0
+    seed: int = 0
+    start: str = "scratch"
+
+    @property
+    def folder(self) -> Path:
+        """Where its checkpoints and its result lie."""
+        s = self.sets
+        parts = [self.network, f"w{self.width}-{self.stem}", f"{s.model}-{s.pixels or 'own'}px"]
+        parts += [s.orientation, f"{s.per_class}a", f"{self.fraction:g}of", f"{self.epochs}ep"]
+        return RUNS / "-".join([*parts, self.start, f"seed{self.seed}"])
+
+
+def prepare(x: Tensor) -> Tensor:
+    """Photon noise equally strong everywhere, then each image to mean 0 and deviation 1."""
+    return standardise_each(sqrt_stretch(x))
+
+
+def network(task: Task) -> ImageClassifier:
+    """The network with weights drawn from the seed."""
+    torch.manual_seed(zlib.crc32(task.network.encode()) + task.seed)
+    group = GROUPS[task.network]
+    model = ResNet18(group, 1, 3, task.width, stem=task.stem, exact_size=True)  # type: ignore[arg-type]
+    recipe = Recipe(task.epochs, task.batch_size, seed=task.seed)
+    return ImageClassifier(model, len(CLASSES), recipe, prepare)
+
+
+def run(task: Task, before: Task | None = None) -> dict:
+    """Train (or go on training) and test once; the result is kept."""
+    path = task.folder / "result.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    train, validate = task.sets.make("train"), task.sets.make("validate")
+    chosen = stratified(train.labels(), task.fraction, task.seed)
+    # Few images, many epochs: then fewer validation images too, or they would take all the time.
+    judges = torch.arange(len(validate) if task.fraction == 1 else min(450, len(validate)))
+    classifier = network(task)
+    if before is not None:
+        best = torch.load(before.folder / "best.ckpt", weights_only=True)
+        classifier.load_state_dict(best["state_dict"])
+    started = time.process_time()
+    report = fit_lightning(
+        classifier,
+        Batches(train, chosen),
+        Batches(validate, judges),
+        task.folder,
+        machine=Machine(devices=1),
+        progress=sys.stderr.isatty(),
+    )
+    seconds = time.process_time() - started
+    tests = {"": task.sets.make("test")}
+    if task.sets.orientation == "fixed":
+        tests["random orientations, "] = replace(task.sets, orientation="uniform").make("test")
+    result = {
+        "network": task.network,
+        "images": len(chosen),
+        "parameters": sum(p.numel() for p in classifier.model.parameters()),
+        "epochs": task.epochs,
+        "best epoch": report.best_epoch + 1,
+        "validation AUC": report.best_auc,
+        "CPU seconds in the last call": round(seconds),
+        "test": {k: v for n, t in tests.items() for k, v in judge(classifier, t, n).items()},
+        "curve": report.curve,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}",
+    }
+    path.write_text(json.dumps(result, indent=1))
+    return result
+
+
+def judge(classifier: ImageClassifier, test: ShardedImages, prefix: str) -> dict[str, dict]:
+    """AUCs with intervals on the test images as they are, turned by any angle, and mirrored."""
+    images, labels = test.batch(range(len(test)))
+    turned, _ = rotate_each(images, torch.Generator().manual_seed(3))
+    upright = predict(classifier, images)
+    found = {}
+    for name, scores in {
+        "upright": upright,
+        "rotated": predict(classifier, turned),
+        "mirrored": predict(classifier, images.flip(-1)),
+        "quarter turn": predict(classifier, torch.rot90(images, 1, (-2, -1))),
+    }.items():
+        intervals = auc_with_intervals(scores.softmax(1), labels, CLASSES)
+        row = {k: [v.value, v.low, v.high] for k, v in intervals.items()}
+        row["accuracy"] = float((scores.argmax(1) == labels).double().mean())
+        row["largest change of a score"] = float((scores - upright).abs().max())
+        found[prefix + name] = row
+    return found
+
+
+def ship(task: Task) -> None:
+    """Put the weights of a finished run into the package, with their card and checksum."""
+    result = json.loads((task.folder / "result.json").read_text())
+    best = torch.load(task.folder / "best.ckpt", weights_only=True)
+    classifier = network(task)
+    classifier.load_state_dict(best["state_dict"])
+    model, sets = lens_recipe(task.sets.model, task.sets.pixels).name, task.sets
+    settings = {"group": task.network, "in_channels": 1, "classes": 3}
+    settings |= {"width": task.width, "stem": task.stem, "exact_size": True}
+    card = ModelCard(
+        "ResNet18",
+        settings,
+        f"{result['images']} simulated lenses of {model} in the classes {', '.join(CLASSES)} "
+        f"(equivlab.data.simulate, seed 0), orientations {sets.orientation}; the epoch chosen on "
+        "others (seed 1)",
+        f"{classifier.recipe!r}; the best epoch of {task.epochs}; benchmarks/lensing.py",
+        {f"macro AUC, {k} test images (seed 2)": v["macro"][0] for k, v in result["test"].items()},
+        prepare="standardise_each(sqrt_stretch(flux)), both of equivlab.data",
+    )
+    name = f"lenses-{sets.model.lower()}-{task.network.lower()}"
+    folder = Path(__file__).parents[1] / "equivlab" / "weights"
+    path = save_pretrained(classifier.model, folder / f"{name}.safetensors", card)
+    registry = folder / "registry.json"
+    known = json.loads(registry.read_text()) if registry.exists() else {}
+    known[name] = sha256_of(path)
+    registry.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
+    print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def show(results: list[dict], tests: list[str]) -> None:
+    """The table in markdown."""
+    print("| network | parameters | images | epochs (best) | " + " | ".join(tests) + " | CPU s |")
+    print("|---" * (5 + len(tests)) + "|")
+    for r in results:
+        cells = []
+        for test in tests:
+            value, low, high = r["test"][test]["macro"]
+            cells.append(f"{value:.4f} ({low:.4f} to {high:.4f})")
+        print(
+            f"| {r['network']} | {r['parameters']:,} | {r['images']:,} | {r['epochs']} "
+            f"({r['best epoch']}) | {' | '.join(cells)} | {r['CPU seconds in the last call']} |"
+        )
+
+
+def main() -> None:
+    """Do what is asked for and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["main", "fixed", "labels", "transfer", "table", "ship"])
+    parser.add_argument("--networks", nargs="+", default=list(GROUPS), choices=list(GROUPS))
+    parser.add_argument("--model", default="II")
+    parser.add_argument("--pixels", type=int)
+    parser.add_argument("--per-class", type=int, default=3000)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--stem", default="full")
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    a = parser.parse_args()
+    torch.set_num_threads(a.threads)
+    sets = Sets(a.model, a.pixels, a.per_class)
+    base = [Task(n, sets, a.width, a.stem, a.epochs, seed=a.seed) for n in a.networks]
+    tests = ["upright", "rotated", "mirrored"]
+    if a.what == "main":
+        results = [run(task) for task in base]
+    elif a.what == "fixed":
+        fixed = replace(sets, orientation="fixed")
+        results = [run(replace(task, sets=fixed)) for task in base]
+        tests = ["upright", "random orientations, upright"]
+    elif a.what in ("labels", "transfer", "ship"):
+        results = []
+        for task in base:
+            first = replace(task, sets=replace(sets, model="I", pixels=64))
+            if a.what == "transfer":
+                run(first)
+            for fraction in a.fractions:
+                # Fewer images, more epochs: the number of steps falls with the square root.
+                part = replace(
+                    task, fraction=fraction, epochs=round(a.epochs / math.sqrt(fraction))
+                )
+                if a.what == "ship":
+                    ship(part)
+                elif a.what == "transfer":
+                    results.append(run(replace(part, start="transfer"), first))
+                else:
+                    results.append(run(part))
+    else:
+        results = [json.loads(path.read_text()) for path in sorted(RUNS.glob("*/result.json"))]
+    if results:
+        show(results, tests)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Networks for shapes and molecules: steerable on voxels, their plain twin, and on points.
+
+>>> count = lambda model: sum(p.numel() for p in model.parameters())
+>>> count(SteerableCNN3d(10)), count(PlainCNN3d(10))
+(8103, 8234)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from equivlab.fields.space import IrrepMaps, IrrepVectors
+from equivlab.nn.space_conv import SteerableConv3d
+from equivlab.nn.space_gate import IrrepBatchNorm, IrrepGate
+from equivlab.nn.space_pool import IrrepDownsample3d, IrrepReadout
+
+__all__ = ["PlainCNN3d", "SteerableCNN3d"]
+
+KERNELS = (5, 5, 3, 3)
+HALVE_AFTER = (1,)
+STAGES = ("6x0e + 3x1o + 2x2e", "10x0e + 5x1o + 3x2e", "16x0e + 8x1o + 4x2e", "32x0e + 8x1o + 4x2e")
+EQUAL_PARAMETERS = (4, 5, 6, 16)  # widths of the plain twin
+EQUAL_WIDTH = (25, 40, 60, 76)  # as many channels as STAGES
+HEAD = 64
+
+
+class SteerableCNN3d(nn.Module):
+    """A steerable network for voxel shapes, after Weiler et al. (NeurIPS 2018, section 5).
+
+    Four steerable convolutions with batch normalisation and gates, halved with a low-pass after
+    the first, then scalars and lengths averaged over space, normalised, and two
+    ordinary layers to the class scores. ``model(act(g, x)) == model(x)``, exactly for the 24
+    rotations of the cube, nearly for all others.
+
+    Args:
+        classes: class scores.
+        in_channels: scalars at each voxel of the input.
+        stages: the irreps after each convolution.
+        kernel_sizes: of the convolutions.
+        dropout: probability to drop a number before each ordinary layer in training.
+        size: voxels a side, where known: then `equivlab.transfer.to_plain` can convert it.
+
+    Shape:
+        ``(B, in_channels, D, D, D)`` to ``(B, classes)``.
+
+    Raises:
+        ValueError: another kind of tensor or size; as many stages as kernel sizes are needed.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        in_channels: int = 1,
+        stages: Sequence[str] = STAGES,
+        kernel_sizes: Sequence[int] = KERNELS,
+        dropout: float = 0.0,
+        size: int | None = None,
+    ) -> None:
+        super().__init__()
+        _check_stages(stages, kernel_sizes)
+        self.in_field = IrrepMaps(f"{in_channels}x0e")
+        self.out_field = IrrepVectors(f"{classes}x0e")
+        before: Any = self.in_field.irreps
+        layers: list[nn.Module] = []
+        for number, (stage, k) in enumerate(zip(stages, kernel_sizes, strict=True), 1):
+            gate = IrrepGate(stage)
+            conv = SteerableConv3d(before, gate.irreps_in, k, padding=k // 2, bias=False)
+            layers += [conv, IrrepBatchNorm(gate.irreps_in, centre=False), gate]
+            before = gate.out_field.irreps
+            if number in HALVE_AFTER:
+                layers.append(IrrepDownsample3d(before, size=size))
+                size = None if size is None else -(-size // 2)
+        self.features = nn.Sequential(*layers)
+        self.readout = IrrepReadout(before)
+        self.head = _head(before.num_irreps, classes, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores ``(B, classes)`` of shapes ``(B, in_channels, D, D, D)``."""
+        scores: Tensor = self.head(self.readout(self.features(x)))
+        return scores
+
+
+class PlainCNN3d(nn.Module):
+    """The twin of `SteerableCNN3d` from ordinary `nn.Conv3d`: same depth, kernels and steps.
+
+    Args:
+        classes: class scores.
+        in_channels: channels of the input.
+        widths: channels after each convolution; ``EQUAL_PARAMETERS`` by default, ``EQUAL_WIDTH``
+            for as many channels as the steerable network.
+        kernel_sizes: of the convolutions.
+        dropout: as there.
+
+    Shape:
+        ``(B, in_channels, D, D, D)`` to ``(B, classes)``.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        in_channels: int = 1,
+        widths: Sequence[int] = EQUAL_PARAMETERS,
+        kernel_sizes: Sequence[int] = KERNELS,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        _check_stages(widths, kernel_sizes)
+        layers: list[nn.Module] = []
+        before = in_channels
+        for number, (width, k) in enumerate(zip(widths, kernel_sizes, strict=True), 1):
+            conv = nn.Conv3d(before, width, k, padding=k // 2, bias=False)
+            layers += [conv, nn.BatchNorm3d(width), nn.SiLU()]
+            if number in HALVE_AFTER:
+                layers.append(IrrepDownsample3d(f"{width}x0e"))
+            before = width
+        self.features = nn.Sequential(*layers)
+        self.readout = nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
+        self.head = _head(before, classes, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class scores ``(B, classes)`` of shapes ``(B, in_channels, D, D, D)``."""
+        scores: Tensor = self.head(self.readout(self.features(x)))
+        return scores
+
+
+def _check_stages(stages: Sequence[object], kernel_sizes: Sequence[int]) -> None:
+    if len(stages) != len(kernel_sizes):
+        raise ValueError(
+            f"The network takes one kernel size for each stage; got {len(stages)} stages and "
+            f"kernel_sizes={tuple(kernel_sizes)}."
+        )
+
+
+def _head(features: int, classes: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.BatchNorm1d(features),  # averages over space differ little: spread them
+        nn.Dropout(dropout),
+        nn.Linear(features, HEAD),
+        nn.SiLU(),
+        nn.Dropout(dropout),
+        nn.Linear(HEAD, classes),
+    )

@@ -1,0 +1,223 @@
+"""Steerable convolution on voxels: an `nn.Conv3d` whose kernel is made from a basis.
+
+The learned numbers weigh the kernels of `equivlab.nn.space_kernel`; their sum is an ordinary
+kernel for `torch.nn.functional.conv3d`. A rotation of the cube is a symmetry of the grid, so
+the law is exact, to rounding, wherever the last window ends where the padded input ends::
+
+    (D + 2·padding − dilation·(kernel_size − 1) − 1) % stride == 0
+
+and likewise in ``H`` and ``W``: always for stride 1, on odd sizes for stride 2 with the usual
+padding of ``kernel_size // 2``. On other sizes use `IrrepDownsample3d`. Any other rotation is
+a symmetry only as far as the grid resolves the features.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equivlab.fields.irreps import is_scalar
+from equivlab.fields.space import IrrepMaps
+from equivlab.nn.base import FieldModule, check_home
+from equivlab.nn.space_expand import KernelExpansion
+from equivlab.nn.space_kernel import KernelShape
+from equivlab.nn.window import PADDING_MODES, Window
+
+__all__ = ["SteerableConv3d"]
+
+Triple = int | tuple[int, int, int]
+
+
+class SteerableConv3d(Window, FieldModule):
+    """Convolve features on voxels with kernels that turn with them.
+
+    ``out(p) = bias + Σ_q K(q − p) f(q)`` with ``K(g·p) = D_out(g) K(p) D_in(g)ᵀ``, which obeys
+    ``layer(act(g, f)) == act(g, layer(f))`` (Weiler, Geiger, Welling, Boomsma & Cohen, *3D
+    Steerable CNNs*, NeurIPS 2018, equation 7).
+
+    Args:
+        irreps_in: what the input channels are, such as ``"1x0e"``.
+        irreps_out: what the output channels are, such as ``"8x0e + 4x1o + 2x2e"``.
+        kernel_size: side ``k`` of the cube of taps, in voxels.
+        stride: step in voxels; see the module's page for when it is exact.
+        padding: voxels added on every side, or ``'same'``, ``'valid'``. With an even kernel
+            ``'same'`` pads one side more, which no rotation respects: not exact.
+        dilation: distance in voxels between the taps; exact with stride 1.
+        bias: add a learned number to each true scalar, ``0e``; anything else must not have one.
+        padding_mode: ``'zeros'``, ``'reflect'``, ``'replicate'`` or ``'circular'``; all exact.
+        device: where the weights live.
+        dtype: their type.
+        width: deviation of the radial profiles, in voxels.
+        degree: the highest degree of harmonics in the kernels; None for all that fit.
+
+    Shape:
+        ``(B, irreps_in.dim, D, H, W)`` to ``(B, irreps_out.dim, D', H', W')``, sizes as in
+        `torch.nn.Conv3d`.
+
+    Raises:
+        ValueError: irreps, a shape, dtype or device that do not fit; the message says what would.
+
+    >>> layer = SteerableConv3d("1x0e", "8x0e + 4x1o", kernel_size=5, padding="same")
+    >>> layer(torch.randn(2, 1, 16, 16, 16)).shape
+    torch.Size([2, 20, 16, 16, 16])
+    >>> layer
+    SteerableConv3d(IrrepMaps('1x0e') -> IrrepMaps('8x0e+4x1o'), kernel_size=5, padding='same')
+    >>> sum(p.numel() for p in layer.parameters())  # torch.nn.Conv3d(1, 20, 5): 2520
+    40
+    """
+
+    in_field: IrrepMaps
+    out_field: IrrepMaps
+    basis: Tensor
+
+    def __init__(
+        self,
+        irreps_in: Any,
+        irreps_out: Any,
+        kernel_size: Triple,
+        stride: Triple = 1,
+        padding: Triple | Literal["same", "valid"] = 0,
+        dilation: Triple = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        width: float = 0.6,
+        degree: int | None = None,
+    ) -> None:
+        super().__init__(IrrepMaps(irreps_in), IrrepMaps(irreps_out))
+        label = f"SteerableConv3d({self.in_field.irreps} -> {self.out_field.irreps})"
+        self.label = label
+        self.kernel_size = cube(kernel_size, "kernel_size", label)
+        self.stride = cube(stride, "stride", label)
+        self.dilation = cube(dilation, "dilation", label)
+        self.padding = padding if isinstance(padding, str) else cube(padding, "padding", label)
+        self.padding_mode = padding_mode
+        self.width = width
+        self._check_arguments()
+        shape = KernelShape(self.kernel_size, width, degree)
+        self.expansion = KernelExpansion(self.in_field.irreps, self.out_field.irreps, shape)
+        self._check_paths()
+
+        self.weight = nn.Parameter(torch.empty(self.expansion.count, device=device, dtype=dtype))
+        scalars = sum(m for m, irrep in self.out_field.irreps if is_scalar(irrep)) if bias else 0
+        self.bias: nn.Parameter | None = None
+        if scalars:
+            self.bias = nn.Parameter(torch.empty(scalars, device=device, dtype=dtype))
+        self._make_basis()
+        self._memo: tuple[Tensor, Tensor] | None = None
+        self.reset_parameters()
+
+    def _check_arguments(self) -> None:
+        self.check_window("IrrepDownsample3d")
+        if not self.width > 0:
+            raise ValueError(f"{self.label}: width must be more than 0 voxels; got {self.width}.")
+
+    def _check_paths(self) -> None:
+        for (_, irrep), fan in zip(self.out_field.irreps, self.expansion.fans(), strict=True):
+            if fan == 0:
+                raise ValueError(
+                    f"{self.label}: no kernel of size {self.kernel_size} leads to {irrep}, so it "
+                    f"would stay 0. Use a larger kernel_size or degree, leave {irrep} out, or "
+                    f"give the input a degree nearer to {irrep.l} (mind the parity, e and o)."
+                )
+
+    def _make_basis(self) -> None:
+        """The basis in the weights' dtype; rounded once, from double precision."""
+        self.register_buffer("basis", self.expansion.basis().to(self.weight), persistent=False)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._make_basis()  # float32 to float64 must not keep the rounding of float32
+        return self
+
+    def reset_parameters(self) -> None:
+        """Draw the weights so that white noise of variance 1 gives features of variance 1."""
+        with torch.no_grad():
+            for row, fan in enumerate(self.expansion.fans()):
+                self.weight[self.expansion.weights_of_row(row)].normal_(0, 1 / math.sqrt(fan))
+            if self.bias is not None:
+                self.bias.zero_()
+
+    def kernel(self) -> tuple[Tensor, Tensor | None]:
+        """The kernel for `F.conv3d`, ``(C_out, C_in, k, k, k)``, and the bias ``(C_out,)``.
+
+        Expanded anew where a gradient is wanted; else taken from memory while the weights are
+        the same, number for number.
+        """
+        weight = self.weight
+        if (torch.is_grad_enabled() and weight.requires_grad) or torch.compiler.is_compiling():
+            return self.expansion.expand(weight, self.basis), self._full_bias()
+        last = self._memo  # one attribute, replaced as a whole, so threads never see half of it
+        if last is None or not _same(last[0], weight):
+            kernel = self.expansion.expand(weight.detach(), self.basis)
+            last = self._memo = (weight.detach().clone(), kernel)
+        return last[1], self._full_bias()
+
+    def _full_bias(self) -> Tensor | None:
+        if self.bias is None:
+            return None
+        parts, start = [], 0
+        for multiplicity, irrep in self.out_field.irreps:
+            if is_scalar(irrep):
+                parts.append(self.bias[start : start + multiplicity])
+                start += multiplicity
+            else:
+                parts.append(self.bias.new_zeros(multiplicity * irrep.dim))
+        return torch.cat(parts)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve: ``(B, C_in, D, H, W)`` to ``(B, C_out, D', H', W')``."""
+        self.check(x)
+        check_home(x, self.weight, self.label)
+        if min(x.shape[2:]) < self.smallest_side:
+            raise ValueError(self._too_small(x))
+        kernel, bias = self.kernel()
+        padding: int | str = self.padding
+        if self.padding_mode != "zeros":
+            x = F.pad(x, 3 * self.margins, PADDING_MODES[self.padding_mode])
+            padding = 0
+        return F.conv3d(x, kernel, bias, self.stride, padding, self.dilation)
+
+    def _too_small(self, x: Tensor) -> str:
+        return (
+            f"{self.label} with kernel_size={self.kernel_size}, dilation={self.dilation} and "
+            f"padding={self.padding!r} ({self.padding_mode}) takes grids of "
+            f"{self.smallest_side} voxels a side or more; got {tuple(x.shape[2:])}. Use "
+            "padding='same', a smaller kernel_size, or larger grids."
+        )
+
+    def extra_repr(self) -> str:
+        """The fields and what differs from the defaults, for `print(model)`."""
+        parts = [super().extra_repr(), f"kernel_size={self.kernel_size}"]
+        defaults = {"stride": 1, "padding": 0, "dilation": 1, "padding_mode": "zeros"}
+        parts += [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in defaults.items()
+            if getattr(self, name) != default
+        ]
+        return ", ".join(parts)
+
+
+def cube(value: Triple, name: str, label: str) -> int:
+    """One number for three axes, from a number or three equal ones.
+
+    Raises:
+        ValueError: they differ, so that a rotation of the cube would not keep the layer.
+    """
+    triple = (value, value, value) if isinstance(value, int) else tuple(value)
+    if len(triple) != 3 or len(set(triple)) != 1:
+        raise ValueError(
+            f"{label} turns with the cube, so {name} must be one number or three equal ones; "
+            f"got {value!r}. Use {name}={triple[0]}"
+        )
+    return int(triple[0])
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and a.device == b.device and bool(torch.equal(a, b))

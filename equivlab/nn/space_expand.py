@@ -1,0 +1,102 @@
+"""From learned weights to an ordinary kernel: one matrix product for each pair of irreps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equivlab.nn.space_kernel import KernelShape, Pair, grid_basis
+
+__all__ = ["KernelExpansion"]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The part of a kernel from one kind of features to another."""
+
+    pair: Pair
+    inputs: int  # features
+    outputs: int
+    terms: int  # kernels in the basis
+    start: int  # of its weights
+
+    @property
+    def weights(self) -> slice:
+        return slice(self.start, self.start + self.inputs * self.outputs * self.terms)
+
+
+class KernelExpansion:
+    """How the weights of a steerable convolution lie in memory, and what kernel they make.
+
+    The weights are one list: block by block, ``(features out, features in, kernels)`` in each.
+    The basis is one list too, so that it is a single buffer of the layer: the kernels of each
+    distinct pair of irreps once, end to end.
+
+    Args:
+        irreps_in: what the input channels are.
+        irreps_out: what the output channels are.
+        shape: what the kernels share.
+
+    Attributes:
+        count: how many weights.
+    """
+
+    def __init__(self, irreps_in: Any, irreps_out: Any, shape: KernelShape) -> None:
+        self.shape = shape
+        self.side = 3 * (shape.size,)
+        self.channels = irreps_out.dim, irreps_in.dim
+        self.rows: list[list[_Block]] = []
+        self.count = 0
+        for outputs, out in irreps_out:
+            row = []
+            for inputs, into in irreps_in:
+                pair = (into.l, into.p, out.l, out.p)
+                terms = len(grid_basis(pair, shape))
+                row.append(_Block(pair, inputs, outputs, terms, self.count))
+                self.count += inputs * outputs * terms
+            self.rows.append(row)
+        self._pairs = list(dict.fromkeys(block.pair for row in self.rows for block in row))
+
+    def fans(self) -> list[int]:
+        """For each output irrep, how many kernels add up in one of its features."""
+        return [sum(block.inputs * block.terms for block in row) for row in self.rows]
+
+    def weights_of_row(self, row: int) -> slice:
+        """Where the weights of an output irrep lie."""
+        blocks = self.rows[row]
+        return slice(blocks[0].weights.start, blocks[-1].weights.stop)
+
+    def basis(self) -> Tensor:
+        """All kernels of all pairs, end to end, float64."""
+        return torch.cat([grid_basis(pair, self.shape).flatten() for pair in self._pairs])
+
+    def expand(self, weight: Tensor, basis: Tensor) -> Tensor:
+        """The kernel ``(C_out, C_in, k, k, k)`` of `weight` ``(count,)`` and the `basis`."""
+        taps = self.shape.size**3
+        kernels = self._by_pair(basis)
+        rows = []
+        for blocks in self.rows:
+            parts = []
+            for block in blocks:
+                l_in, _, l_out, _ = block.pair
+                pairs = block.outputs * block.inputs
+                own = weight[block.weights].view(pairs, block.terms)  # (M_out·M_in, T)
+                part = own @ kernels[block.pair]  # (M_out·M_in, o·i·k³)
+                o, i = 2 * l_out + 1, 2 * l_in + 1
+                part = part.view(block.outputs, block.inputs, o, i * taps).transpose(1, 2)
+                parts.append(part.reshape(block.outputs * o, block.inputs * i * taps))
+            rows.append(torch.cat(parts, 1))
+        return torch.cat(rows).view(*self.channels, *self.side)
+
+    def _by_pair(self, basis: Tensor) -> dict[Pair, Tensor]:
+        """The kernels of each pair as a matrix ``(T, o·i·k³)``, views of `basis`."""
+        found, start = {}, 0
+        for pair in self._pairs:
+            terms = len(grid_basis(pair, self.shape))
+            length = (2 * pair[0] + 1) * (2 * pair[2] + 1) * self.shape.size**3
+            found[pair] = basis[start : start + terms * length].view(terms, length)
+            start += terms * length
+        return found

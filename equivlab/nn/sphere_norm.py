@@ -1,0 +1,175 @@
+"""Batch normalisation of signals on SO(3), with the statistics of the group, not of the grid.
+
+Mean and variance of a band-limited signal stand in its spectrum (Parseval), and an affine map
+of the values is one of the spectrum: so behind a convolution, `NormedConv` normalises before
+the signal is sampled, which costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from equivlab.fields.sphere import RotationMaps
+from equivlab.nn.base import FieldModule, check_home
+from equivlab.nn.sphere_conv import SphericalConv
+from equivlab.sphere.grid import quadrature_weights
+from equivlab.sphere.s2 import no_autocast
+from equivlab.sphere.so3_transform import so3_ifft
+
+__all__ = ["NormedConv", "SO3BatchNorm"]
+
+
+class SO3BatchNorm(nn.BatchNorm3d):
+    """Batch normalisation whose mean and variance are integrals over SO(3).
+
+    ``out = weight[c] · (f − mean[c]) / sqrt(var[c] + eps) + bias[c]`` with
+    ``mean = ∫ f(R) dR`` averaged over the batch, and ``var`` likewise, by the quadrature of the
+    grid. Both are invariant, so ``layer(act(R, f)) == act(R, layer(f))`` to rounding; the plain
+    `torch.nn.BatchNorm3d` weighs the many samples near the poles as much as the equator, and
+    its statistics change when the signal turns. That layer's arguments and `state_dict`.
+
+    Args:
+        channels: signals ``C``.
+        bandwidth: ``b`` of their grid.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the running statistics; None averages all.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running statistics and use them in `eval()`.
+        device: where they live.
+        dtype: their type.
+
+    Shape:
+        ``(B, C, 2b, 2b, 2b)`` to the same.
+
+    Raises:
+        ValueError: a tensor of another kind.
+
+    >>> SO3BatchNorm(20, 10)
+    SO3BatchNorm(RotationMaps(20, bandwidth=10), eps=1e-05, momentum=0.1)
+    """
+
+    in_field: RotationMaps
+    out_field: RotationMaps
+
+    def __init__(
+        self,
+        channels: int,
+        bandwidth: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(channels, eps, momentum, affine, track_running_stats, device, dtype)
+        self.in_field = self.out_field = RotationMaps(channels, bandwidth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``(B, C, 2b, 2b, 2b)``."""
+        self.in_field.validate(x, type(self).__name__)
+        if self.weight is not None:
+            check_home(x, self.weight, type(self).__name__)
+        if self.training or self.running_mean is None or self.running_var is None:
+            mean, var = self._statistics(x)
+            if self.training and self.track_running_stats:
+                self._remember(mean.detach(), var.detach())
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale, shift = self._affine(mean, var)
+        per_channel = (-1, 1, 1, 1)
+        return torch.addcmul(shift.view(per_channel), x, scale.view(per_channel))
+
+    def on_blocks(self, blocks: list[Tensor]) -> list[Tensor]:
+        """The same of a spectrum: ``so3_ifft(norm.on_blocks(so3_fft(x))) == norm(x)``.
+
+        Args:
+            blocks: ``(B, C, 2l+1, 2l+1)`` of band-limited signals.
+
+        Returns:
+            Blocks of the same shapes.
+        """
+        if self.training or self.running_mean is None or self.running_var is None:
+            mean = blocks[0].mean((0, 2, 3))
+            power = [F.shape[-1] * F.square().sum((0, 2, 3)) for F in blocks[1:]]  # (C,) each
+            fluctuation = (blocks[0] - mean.view(-1, 1, 1)).square().sum((0, 2, 3))
+            var = torch.stack([fluctuation, *power]).sum(0) / len(blocks[0])
+            if self.training and self.track_running_stats:
+                self._remember(mean.detach(), var.detach())
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale, shift = (value.view(-1, 1, 1) for value in self._affine(mean, var))
+        scaled = [F * scale for F in blocks]
+        return [scaled[0] + shift, *scaled[1:]]
+
+    def _affine(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+        """Factor and summand of each channel ``(C,)``."""
+        scale = torch.rsqrt(var + self.eps)
+        if self.weight is not None:
+            scale = scale * self.weight
+        shift = -mean * scale
+        return scale, shift if self.bias is None else shift + self.bias
+
+    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each channel ``(C,)``."""
+        b = self.in_field.bandwidth
+        weights = (quadrature_weights(b) / (4 * b * b * len(x))).to(x)
+        mean = (x.sum((-2, -1)) * weights).sum((0, 2))
+        centred = x - mean.detach().view(-1, 1, 1, 1)  # the mean of squares alone would cancel
+        square = (centred.square().sum((-2, -1)) * weights).sum((0, 2))
+        return mean, square - (mean - mean.detach()) ** 2
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, var: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        rate = self.momentum
+        if rate is None:
+            rate = 1 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean.to(self.running_mean), rate)
+        self.running_var.lerp_(var.to(self.running_var), rate)
+
+    def extra_repr(self) -> str:
+        """The field and the settings, for `print(model)`."""
+        parts = [repr(self.in_field), f"eps={self.eps}", f"momentum={self.momentum}"]
+        return ", ".join(parts + ([] if self.affine else ["affine=False"]))
+
+
+class NormedConv(FieldModule):
+    """A spherical convolution and an `SO3BatchNorm`, computed together in the spectrum.
+
+    Equal to ``nn.Sequential(conv, SO3BatchNorm(...))`` to rounding, and obeys the same law; the
+    normalisation touches the blocks, of which there are far fewer than samples.
+
+    Args:
+        conv: an `S2Conv` or `SO3Conv`.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the running statistics.
+
+    Shape:
+        As `conv`.
+
+    >>> from equivlab.nn.sphere import S2Conv
+    >>> NormedConv(S2Conv(1, 20, 30, 10)).out_field
+    RotationMaps(20, bandwidth=10)
+    """
+
+    def __init__(self, conv: SphericalConv, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__(conv.in_field, conv.out_field)
+        self.conv = conv
+        like = {"device": conv.kernel.device, "dtype": conv.kernel.dtype}
+        channels, bandwidth = conv.out_channels, conv.bandwidth_out
+        self.norm = SO3BatchNorm(channels, bandwidth, eps, momentum, **like)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``self.norm(self.conv(x))``."""
+        return self.from_spectrum(self.conv.transform(self.conv.check(x)))
+
+    def from_spectrum(self, spectrum: Tensor | list[Tensor]) -> Tensor:
+        """The same from the spectrum of the input; see `SphericalConv.from_spectrum`."""
+        with no_autocast(self.conv.kernel):
+            blocks = self.norm.on_blocks(self.conv.correlate(spectrum))
+            return so3_ifft(blocks, self.conv.bandwidth_out)

@@ -1,0 +1,75 @@
+"""The sphere and the rotation group: grids, quadrature, Wigner functions, transforms.
+
+Two kinds of spectra, both real: one tensor ``(..., L²)`` on the sphere (`equivlab.sphere.s2`),
+a list of blocks ``(..., 2l+1, 2l+1)`` on SO(3) (`equivlab.sphere.so3_transform`).
+
+>>> import torch
+>>> from equivlab.so3 import SO3
+>>> f = s2_ifft(torch.randn(1, 1, 36))  # a random signal of bandwidth 6
+>>> R = SO3.from_zyz(0.3, 1.2, -0.5)
+>>> turned = rotate_s2(rotate_s2(f, R), SO3.inverse(R))
+>>> torch.allclose(turned, f, atol=1e-5)
+True
+"""
+
+from equivlab.sphere.grid import (
+    dh_angles,
+    quadrature_weights,
+    s2_equatorial_grid,
+    s2_near_identity_grid,
+    so3_equatorial_grid,
+    so3_near_identity_grid,
+)
+from equivlab.sphere.healpix import healpix_isht, healpix_sht, rotate_healpix
+from equivlab.sphere.healpix_maps import (
+    UNSEEN,
+    nest_to_ring,
+    ring_to_nest,
+    sample_healpix,
+    seen,
+    ud_grade,
+)
+from equivlab.sphere.projection import project_image, view_sphere
+from equivlab.sphere.projection_lonlat import project_lonlat
+from equivlab.sphere.projection_points import project_molecule, project_points
+from equivlab.sphere.projection_solids import project_mesh, project_voxels
+from equivlab.sphere.rotation import rotate_blocks, rotate_coefficients, rotate_s2, rotate_so3
+from equivlab.sphere.s2 import degree_slice, s2_fft, s2_ifft
+from equivlab.sphere.so3_transform import so3_fft, so3_ifft
+from equivlab.sphere.wigner import wigner_D, wigner_d
+
+__all__ = [
+    "UNSEEN",
+    "degree_slice",
+    "dh_angles",
+    "healpix_isht",
+    "healpix_sht",
+    "nest_to_ring",
+    "project_image",
+    "project_lonlat",
+    "project_mesh",
+    "project_molecule",
+    "project_points",
+    "project_voxels",
+    "quadrature_weights",
+    "ring_to_nest",
+    "rotate_blocks",
+    "rotate_coefficients",
+    "rotate_healpix",
+    "rotate_s2",
+    "rotate_so3",
+    "s2_equatorial_grid",
+    "s2_fft",
+    "s2_ifft",
+    "s2_near_identity_grid",
+    "sample_healpix",
+    "seen",
+    "so3_equatorial_grid",
+    "so3_fft",
+    "so3_ifft",
+    "so3_near_identity_grid",
+    "ud_grade",
+    "view_sphere",
+    "wigner_D",
+    "wigner_d",
+]

@@ -1,0 +1,193 @@
+"""The Fourier transform on the sphere: real spherical harmonics, real signals.
+
+A spectrum is one tensor ``(..., L²)``: ``f_lm`` stands at ``l² + l + m``, degree after degree,
+which is e3nn's order (`e3nn.o3.Irreps.spherical_harmonics`) and is shared by HEALPix maps. The
+harmonics are orthonormal: ``f = Σ f_lm Y_lm`` and ``Σ f_lm² = ∫ f² dΩ``. Degree ``l`` is the
+slice `degree_slice(l)`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equivlab.sphere.grid import bandwidth_of, dh_angles, quadrature_weights
+from equivlab.sphere.wigner import angular_waves, legendre, orders
+
+__all__ = ["degree_slice", "degrees_of", "s2_fft", "s2_ifft"]
+
+
+def s2_fft(x: Tensor, degrees: int | None = None) -> Tensor:
+    """Spherical-harmonic coefficients of samples on the Driscoll–Healy grid.
+
+    ``f_lm = ∫ f(β, α) Y_lm(β, α) sin β dβ dα``, exact for ``f`` of bandwidth ``b``: then
+    ``s2_ifft(s2_fft(x)) == x``. Differentiable; the adjoint is explicit.
+
+    Args:
+        x: ``(..., 2b, 2b)`` in ``β α``; half precision is computed in float32.
+        degrees: the number ``L ≤ b`` of degrees wanted; all ``b`` by default.
+
+    Returns:
+        ``(..., L²)``.
+
+    Raises:
+        TypeError: no floating-point tensor.
+        ValueError: axes that are no Driscoll–Healy grid, or ``L`` not in 1…b.
+
+    >>> s2_fft(torch.randn(5, 3, 12, 12), degrees=4).shape
+    torch.Size([5, 3, 16])
+    """
+    bandwidth = bandwidth_of(x, 2, "s2_fft")
+    degrees = check_degrees(degrees, bandwidth, "s2_fft")
+    x = at_least_single(x)
+    with no_autocast(x):
+        out: Tensor = _Project.apply(  # type: ignore[no-untyped-call]
+            x, tables(bandwidth, degrees, True, x.dtype, x.device)
+        )
+    return out
+
+
+def s2_ifft(coefficients: Tensor, bandwidth: int | None = None) -> Tensor:
+    """Samples on the Driscoll–Healy grid of ``f = Σ f_lm Y_lm``; the inverse of `s2_fft`.
+
+    Args:
+        coefficients: ``(..., L²)``.
+        bandwidth: ``b ≥ L`` of the grid; ``L`` by default.
+
+    Returns:
+        ``(..., 2b, 2b)`` in ``β α``.
+
+    Raises:
+        TypeError: no floating-point tensor.
+        ValueError: a last axis that is no square number, or ``b < L``.
+    """
+    degrees = degrees_of(coefficients, "s2_ifft")
+    bandwidth = check_bandwidth(bandwidth, degrees, "s2_ifft")
+    f = at_least_single(coefficients)
+    with no_autocast(f):
+        out: Tensor = _Expand.apply(  # type: ignore[no-untyped-call]
+            f, tables(bandwidth, degrees, False, f.dtype, f.device)
+        )
+    return out
+
+
+def degree_slice(degree: int) -> slice:
+    """Where a degree stands on the last axis of a spectrum on the sphere."""
+    return slice(degree**2, (degree + 1) ** 2)
+
+
+def degrees_of(coefficients: Tensor, taker: str) -> int:
+    """The number ``L`` of degrees of a spectrum ``(..., L²)``, or an error that says what is."""
+    if not isinstance(coefficients, Tensor) or not coefficients.is_floating_point():
+        what = coefficients.dtype if isinstance(coefficients, Tensor) else type(coefficients)
+        raise TypeError(f"{taker} takes real coefficients (..., L²) as a tensor; got {what}.")
+    size = coefficients.shape[-1] if coefficients.dim() else 0
+    degrees = math.isqrt(size)
+    if degrees == 0 or degrees**2 != size:
+        raise ValueError(
+            f"{taker} takes coefficients (..., L²), all orders of the degrees 0…L−1; got "
+            f"{tuple(coefficients.shape)}, and {size} is no square number. Make them with "
+            "s2_fft(x) or healpix_sht(x)"
+        )
+    return degrees
+
+
+def check_degrees(degrees: int | None, bandwidth: int, taker: str) -> int:
+    """`degrees`, or all that the bandwidth has; `ValueError` outside 1…bandwidth."""
+    if degrees is None:
+        return bandwidth
+    if not 1 <= degrees <= bandwidth:
+        raise ValueError(
+            f"{taker}: samples of bandwidth {bandwidth} determine 1 to {bandwidth} degrees; got "
+            f"degrees={degrees}. Ask for fewer, or sample on a finer grid."
+        )
+    return degrees
+
+
+def check_bandwidth(bandwidth: int | None, degrees: int, taker: str) -> int:
+    """`bandwidth`, by default `degrees`; `ValueError` where the grid is too coarse."""
+    if bandwidth is None:
+        return degrees
+    if bandwidth < degrees:
+        raise ValueError(
+            f"{taker}: a spectrum of {degrees} degrees needs bandwidth {degrees} or more; got "
+            f"bandwidth={bandwidth}. Drop degrees first, or use bandwidth={degrees}."
+        )
+    return bandwidth
+
+
+def at_least_single(x: Tensor) -> Tensor:
+    """`x`, half precision widened: the transforms lose too much in 8 or 11 bits."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+def no_autocast(x: Tensor) -> Any:
+    """Autocast off: it would turn the products inside a transform to half precision."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
+class Tables:
+    """The two factors of a transform: waves in α, and for each order a matrix from β to l."""
+
+    def __init__(self, waves: Tensor, polar: Tensor, place: Tensor) -> None:
+        self.waves = waves  # (2L − 1, 2b)
+        self.polar = polar  # (2L − 1, 2b, L)
+        self.place = place  # (L²,): where (m, l) stands in the padded (2L − 1)·L
+
+
+@functools.lru_cache(maxsize=64)
+def tables(
+    bandwidth: int, degrees: int, weighted: bool, dtype: torch.dtype, device: torch.device
+) -> Tables:
+    """The tables of one size, made in float64 and cast; `weighted` by the quadrature or not."""
+    with torch.inference_mode(False), torch.no_grad():
+        beta, alpha = dh_angles(bandwidth)
+        m = orders(degrees)
+        polar = legendre(degrees, beta).mT[m.abs()]  # (m, β, l)
+        if weighted:
+            cell = quadrature_weights(bandwidth) * (2 * math.pi / bandwidth)  # 4π/2b
+            polar = polar * cell[:, None]
+        place = torch.cat([(orders(k + 1) + degrees - 1) * degrees + k for k in range(degrees)])
+        waves = angular_waves(degrees, alpha)
+        return Tables(
+            waves.to(device, dtype), polar.contiguous().to(device, dtype), place.to(device)
+        )
+
+
+class _Project(torch.autograd.Function):
+    """Samples to coefficients with given tables; the adjoint of `_Expand`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, tables: Tables) -> Tensor:
+        ctx.tables = tables
+        n = x.shape[-1]
+        K, _, L = tables.polar.shape
+        rings = torch.mm(tables.waves, x.reshape(-1, n).t())  # (m, ...·β)
+        padded = torch.bmm(rings.view(K, -1, n), tables.polar)  # (m, ..., l)
+        flat = padded.transpose(0, 1).reshape(-1, K * L)
+        return flat.index_select(1, tables.place).view(*x.shape[:-2], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return _Expand.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]
+
+
+class _Expand(torch.autograd.Function):
+    """Coefficients to samples with given tables; the adjoint of `_Project`."""
+
+    @staticmethod
+    def forward(ctx: Any, f: Tensor, tables: Tables) -> Tensor:
+        ctx.tables = tables
+        K, n, L = tables.polar.shape
+        flat = f.reshape(-1, f.shape[-1])
+        padded = f.new_zeros(len(flat), K * L).index_copy_(1, tables.place, flat)
+        rings = torch.bmm(padded.view(-1, K, L).transpose(0, 1), tables.polar.mT)  # (m, ..., β)
+        return torch.mm(rings.view(K, -1).t(), tables.waves).view(*f.shape[:-1], n, n)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return _Project.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]

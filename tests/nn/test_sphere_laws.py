@@ -1,0 +1,155 @@
+"""The law of the spherical layers under random rotations, exact in the spectral domain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from equivlab.fields import Field
+from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate
+from equivlab.nn.sphere_activation import SO3Activation
+from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
+from equivlab.so3 import SO3
+from equivlab.sphere import rotate_s2, s2_equatorial_grid, s2_ifft, so3_equatorial_grid, so3_ifft
+from tests.laws import relative
+
+BOUNDS = {torch.float32: 2e-6, torch.float64: 1e-12}
+DTYPES = pytest.mark.parametrize("dtype", list(BOUNDS))
+ROTATIONS = SO3.random_elements(2, torch.Generator().manual_seed(8))
+
+
+def white(field: Field, dtype: torch.dtype) -> Tensor:
+    """Full-band signals with as much power in every degree, of unit variance."""
+    generator = torch.Generator().manual_seed(0)
+    lead, b = (2, field.channels), field.bandwidth
+    if type(field).__name__ == "SphereMaps":
+        x = s2_ifft(torch.randn(*lead, b * b, generator=generator, dtype=torch.float64))
+    else:
+        sides = range(1, 2 * b, 2)
+        x = so3_ifft([
+            torch.randn(*lead, n, n, generator=generator, dtype=torch.float64) / n for n in sides
+        ])  # fmt: skip
+    return (x / x.std()).to(dtype)
+
+
+def law_error(layer: nn.Module, dtype: torch.dtype, fields: tuple[Field, Field]) -> float:
+    """Relative error with one random rotation for each sample."""
+    x = white(fields[0], dtype)
+    return relative(layer(fields[0].act(ROTATIONS, x)), fields[1].act(ROTATIONS, layer(x)))
+
+
+LINEAR: dict[str, Callable[[], nn.Module]] = {
+    "S2Conv to fewer degrees": lambda: S2Conv(2, 3, 8, 5),
+    "S2Conv around the equator": lambda: S2Conv(2, 3, 6, 6, s2_equatorial_grid()),
+    "S2Conv to more": lambda: S2Conv(2, 3, 4, 6),
+    "SO3Conv": lambda: SO3Conv(2, 3, 6, 4),
+    "SO3Conv around the equator": lambda: SO3Conv(2, 3, 5, 5, so3_equatorial_grid()),
+    "SO3Conv on a large grid": lambda: SO3Conv(1, 1, 26, 26),
+    "SO3Conv on half the degrees": lambda: SO3Conv(2, 3, 6, 6, degrees=3),
+    "SO3BatchNorm": lambda: SO3BatchNorm(3, 5),
+    "NormedConv": lambda: NormedConv(SO3Conv(2, 3, 5, 4)),
+    "square": lambda: SO3Activation(3, 6, torch.square, 1.5),
+    "cube": lambda: SO3Activation(3, 6, lambda x: x**3, 2),
+    "SO3Integrate": lambda: SO3Integrate(3, 5),
+}
+
+
+@DTYPES
+@pytest.mark.parametrize("name", LINEAR)
+@torch.no_grad()
+def test_law(name: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    layer = LINEAR[name]().to(dtype)
+    x = white(layer.in_field, dtype)
+    y = layer.out_field.act(ROTATIONS, layer(x))
+    assert relative(layer(layer.in_field.act(ROTATIONS, x)), y) <= BOUNDS[dtype]
+
+
+@DTYPES
+@torch.no_grad()
+def test_law_of_the_linear_stack_at_the_papers_sizes(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    stack = nn.Sequential(S2Conv(1, 20, 30, 10), SO3Conv(20, 40, 10, 6)).to(dtype)
+    assert law_error(stack, dtype, (stack[0].in_field, stack[1].out_field)) <= BOUNDS[dtype]
+
+
+@DTYPES
+def test_law_of_the_gradients(dtype: torch.dtype) -> None:
+    """That of the input turns with it, those of the weights stay."""
+    torch.manual_seed(0)
+    layer = S2Conv(2, 3, 6, 4).to(dtype)
+    x = white(layer.in_field, dtype)
+    v = white(layer.out_field, dtype)
+
+    def gradients(x: Tensor, v: Tensor) -> list[Tensor]:
+        # The inner product of functions, not of samples, is what rotations preserve.
+        from equivlab.sphere import so3_fft
+
+        loss = sum(
+            F.shape[-1] * (F * G).sum() for F, G in zip(so3_fft(layer(x)), so3_fft(v), strict=True)
+        )
+        return list(torch.autograd.grad(loss, [layer.kernel, layer.bias]))
+
+    still = gradients(x, v)
+    turned = gradients(layer.in_field.act(ROTATIONS, x), layer.out_field.act(ROTATIONS, v))
+    assert max(map(relative, turned, still)) <= 4 * BOUNDS[dtype]
+
+
+@torch.no_grad()
+def test_what_an_activation_costs() -> None:
+    """On white features: folding back without oversampling, little with it, less if smooth."""
+
+    def error(function: Callable[[Tensor], Tensor], oversampling: float) -> float:
+        layer = SO3Activation(4, 10, function, oversampling)
+        return law_error(layer, torch.float32, (layer.in_field, layer.out_field))
+
+    assert error(torch.relu, 1) > 0.1
+    assert error(torch.relu, 2) <= 2e-2
+    assert error(F.softplus, 2) <= 1e-3
+    assert error(F.silu, 2) <= 1e-3
+    assert error(torch.square, 1) > 0.1  # 1.5 times is needed, and enough: see test_law
+
+
+@torch.no_grad()
+def test_half_the_degrees_is_oversampling_twice() -> None:
+    """A layer that leaves half its grid free, then a ReLU, then a layer that looks at less."""
+    torch.manual_seed(0)
+    full = nn.Sequential(S2Conv(1, 4, 12, 5), nn.ReLU(), SO3Conv(4, 4, 5, 4))
+    free = nn.Sequential(S2Conv(1, 4, 12, 10, degrees=5), nn.ReLU(), SO3Conv(4, 4, 10, 4))
+    free.load_state_dict(full.state_dict())
+    errors = [law_error(net, torch.float32, (net[0].in_field, net[2].out_field))
+              for net in (full, free)]  # fmt: skip
+    assert errors[1] < 1e-2 < 5 * errors[1] < errors[0]
+
+
+@torch.no_grad()
+def test_batch_norm_of_torch_breaks_the_law() -> None:
+    """Its mean over samples weighs the poles: the reason for `SO3BatchNorm`."""
+    plain, ours = nn.BatchNorm3d(3).double(), SO3BatchNorm(3, 5).double()
+    assert law_error(plain, torch.float64, (ours.in_field, ours.out_field)) > 1e-3
+
+
+def test_autocast_does_not_reach_the_spectrum() -> None:
+    """Training in bfloat16 keeps the law of the convolutions, and finite gradients."""
+    torch.manual_seed(0)
+    net = nn.Sequential(NormedConv(S2Conv(1, 3, 6, 5)), NormedConv(SO3Conv(3, 2, 5, 4)))
+    fields = net[0].in_field, net[1].out_field
+    with torch.autocast("cpu", torch.bfloat16):
+        assert law_error(net, torch.float32, fields) <= BOUNDS[torch.float32]
+        mean = SO3Integrate(2, 4)(net(white(fields[0], torch.bfloat16)))
+    mean.square().sum().backward()
+    assert all(bool(torch.isfinite(p.grad).all()) for p in net.parameters())
+
+
+@torch.no_grad()
+def test_a_turn_by_a_grid_step_proves_nothing() -> None:
+    """Even a ReLU with all its folding back commutes with it to rounding."""
+    x = white(S2Conv(1, 1, 6, 6).in_field, torch.float64)
+    turn = SO3.from_zyz(math.pi / 6, 0.0, 0.0)
+    assert relative(F.relu(rotate_s2(x, turn)), rotate_s2(x, turn).relu()) == 0
+    assert relative(F.relu(rotate_s2(x, turn)), F.relu(x).roll(1, -1)) < 1e-12

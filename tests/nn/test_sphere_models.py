@@ -1,0 +1,111 @@
+"""The spherical networks: sizes of the papers, invariance, gradients, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from equivlab.models.sphere import (
+    SphericalMoleculeCNN,
+    planar_digit_cnn,
+    smooth_spherical_digit_cnn,
+    spherical_digit_cnn,
+    spherical_shape_cnn,
+)
+from equivlab.so3 import SO3
+from equivlab.sphere import rotate_s2, s2_ifft
+from tests.laws import relative
+
+ROTATIONS = SO3.random_elements(4, torch.Generator().manual_seed(0))
+
+
+def smooth_signals(channels: int, bandwidth: int) -> torch.Tensor:
+    """Signals with the spectrum of a picture: falling off with the degree."""
+    degree = torch.arange(bandwidth**2).sqrt().floor()
+    f = torch.randn(4, channels, bandwidth**2, generator=torch.Generator().manual_seed(0))
+    return s2_ifft(f / (1 + degree))
+
+
+@pytest.mark.parametrize(
+    ("build", "parameters"),
+    [
+        (spherical_digit_cnn, 58_550),
+        (smooth_spherical_digit_cnn, 56_302),
+        (planar_digit_cnn, 68_106),
+    ],
+)
+def test_sizes(build: Callable[[], nn.Module], parameters: int) -> None:
+    """58k and 68k in the paper; the smooth network may not have more than the paper's."""
+    model = build()
+    assert sum(p.numel() for p in model.parameters()) == parameters
+    assert model(torch.randn(2, 1, 60, 60)).shape == (2, 10)
+
+
+@torch.no_grad()
+def test_invariance_of_the_digit_networks() -> None:
+    """The paper's to some per cent of the variation between inputs, the smooth one far better."""
+    x = smooth_signals(1, 30)
+    errors = {}
+    for name, build in (("paper", spherical_digit_cnn), ("smooth", smooth_spherical_digit_cnn)):
+        torch.manual_seed(0)
+        model = build()
+        model(x)  # running statistics
+        features = model.eval()[:-1]
+        still, turned = features(x), features(rotate_s2(x, ROTATIONS))
+        spread = still - still.mean(0)
+        errors[name] = float((turned - still).norm() / spread.norm())
+    assert errors["smooth"] < 0.02
+    assert errors["smooth"] < errors["paper"] < 0.2
+
+
+@torch.no_grad()
+def test_a_smaller_bandwidth() -> None:
+    for build in (spherical_digit_cnn, smooth_spherical_digit_cnn):
+        assert build(bandwidth=12, classes=3)(torch.randn(2, 1, 24, 24)).shape == (2, 3)
+
+
+@torch.no_grad()
+def test_shape_network() -> None:
+    torch.manual_seed(0)
+    model = spherical_shape_cnn(in_channels=2, classes=5, bandwidths=(16, 6, 4)).eval()
+    x = smooth_signals(2, 16)
+    assert model(x).shape == (4, 5)
+    assert relative(model(rotate_s2(x, ROTATIONS)), model(x)) < 0.05
+
+
+@torch.no_grad()
+def test_molecule_network_is_invariant() -> None:
+    """Under rotations nearly, under the order of the atoms and empty places to rounding."""
+    torch.manual_seed(0)
+    model = SphericalMoleculeCNN().eval()
+    x = smooth_signals(15, 10).view(4, 3, 5, 20, 20)
+    mask = torch.tensor([[True, True, True], [True, True, False]] * 2)
+    energy = model(x, mask)
+    assert energy.shape == (4,)
+    swapped = x[:, [1, 0, 2]]
+    assert relative(model(swapped, mask), energy) < 1e-5
+    noise = x + torch.randn_like(x) * ~mask[..., None, None, None]
+    assert torch.equal(model(noise, mask), energy)
+    assert relative(model(rotate_s2(x, ROTATIONS), mask), energy) < 0.05
+
+
+def test_every_weight_learns() -> None:
+    for build in (spherical_digit_cnn, smooth_spherical_digit_cnn):
+        model = build(bandwidth=12)
+        model(torch.randn(4, 1, 24, 24)).square().sum().backward()
+        for name, weight in model.named_parameters():
+            assert weight.grad is not None, name
+            assert bool(torch.isfinite(weight.grad).all()), name
+    molecules = SphericalMoleculeCNN()
+    molecules(torch.randn(2, 3, 5, 20, 20), torch.ones(2, 3, dtype=torch.bool)).sum().backward()
+    assert all(weight.grad is not None for weight in molecules.parameters())
+
+
+def test_bad_input() -> None:
+    with pytest.raises(ValueError, match="Bandwidth 30 means 60"):
+        spherical_digit_cnn()(torch.zeros(1, 1, 28, 28))
+    with pytest.raises(ValueError, match="Z > 0"):
+        SphericalMoleculeCNN()(torch.zeros(1, 3, 5, 20, 20), torch.ones(1, 4, dtype=torch.bool))
