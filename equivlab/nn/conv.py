@@ -99,7 +99,9 @@ class PlanarConv(Window, FieldModule):
         order = one_filter.group.order
         self.register_buffer("filter_index", index.to(self.weight.device), persistent=False)
         self.register_buffer("filter_index_last", last.to(self.weight.device), persistent=False)
-        self.register_buffer("bias_index", torch.zeros_like(self.filter_index[:order]), False)
+        outputs = torch.arange(self.out_channels, device=index.device)
+        repeated = outputs.repeat_interleave(order).to(self.weight.device)
+        self.register_buffer("bias_index", repeated, persistent=False)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

@@ -69,12 +69,12 @@ def expand_filters(
         weight: filters ``(O, I·A, k, k)``.
         bias: one number for each filter ``(O,)``, or None.
         filter_index: the `orbit_index` of the filters, in the memory format of `weight`.
-        bias_index: that of the bias, ``G`` zeros: every orientation has the same.
+        bias_index: that of the bias, each number ``G`` times: every orientation has the same.
 
     Returns:
         ``(O·G, I·A, k, k)`` and ``(O·G,)``; row ``o·|G| + g`` is filter ``o`` acted on by ``g``.
     """
-    stacked = None if bias is None else bias[:, None].index_select(1, bias_index).flatten()
+    stacked = None if bias is None else bias.index_select(0, bias_index)
     if is_channels_last(weight):  # what the convolution wants then: it need not reorder
         last = weight.permute(0, 2, 3, 1)  # (O, k, k, I·A)
         bank = last.flatten(1).index_select(1, filter_index)  # (O, G·k·k·I·A)
