@@ -171,7 +171,7 @@ def _resume(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Tensor, batch_size: int = 200) -> Tensor:
+def predict(model: nn.Module, images: Tensor, batch_size: int = 100) -> Tensor:
     """Class scores ``(N, K)`` of ``(N, C, H, W)`` images, in `eval()`, on the images' device."""
     was_training = model.training
     device = next(model.parameters()).device
