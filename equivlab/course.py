@@ -18,7 +18,7 @@ from equivlab.audit import audit
 from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import P4, P4M
 
-__all__ = ["Verdict", "check_action", "check_lift", "check_repair"]
+__all__ = ["Verdict", "check_action", "check_lift", "check_repair", "run_attempt"]
 
 CLOSE = 1e-10
 
@@ -122,16 +122,24 @@ def _run(
     attempt: Callable[..., Any], given: tuple[object, ...], shape: tuple[int, ...]
 ) -> tuple[Tensor | None, str]:
     """What the attempt gives, or None and what is wrong with it at first sight."""
+    found, trouble = run_attempt(attempt, given)
+    if trouble:
+        return None, trouble
+    if not isinstance(found, Tensor):
+        return None, f"It should give a tensor; this is {type(found).__name__}."
+    if tuple(found.shape) != shape:
+        return None, f"It should have the shape {shape}; this has {tuple(found.shape)}."
+    return found, ""
+
+
+def run_attempt(attempt: Callable[..., Any], given: tuple[object, ...]) -> tuple[Any, str]:
+    """What the attempt gives, and what is wrong where it stops or gives nothing."""
     try:
         found = attempt(*given)
     except Exception as error:  # whatever the reader's code does, tell them
         return None, f"It stops with {type(error).__name__}: {_first_line(error)}"
     if found is None or found is ...:
         return None, "Nothing comes back yet. End the function with return."
-    if not isinstance(found, Tensor):
-        return None, f"It should give a tensor; this is {type(found).__name__}."
-    if tuple(found.shape) != shape:
-        return None, f"It should have the shape {shape}; this has {tuple(found.shape)}."
     return found, ""
 
 

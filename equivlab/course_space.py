@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from equivlab.course import Verdict
+from equivlab.course import Verdict, run_attempt
 from equivlab.data.shapes_procedural import tetris_points
 from equivlab.so3 import SO3
 
@@ -134,13 +134,9 @@ def _run(
     attempt: Callable[..., Any], given: tuple[Tensor, ...], shapes: list[tuple[int, ...]]
 ) -> tuple[tuple[Tensor, ...] | None, str]:
     """What the attempt gives, or None and what is wrong with it at first sight."""
-    try:
-        found = attempt(*given)
-    except Exception as error:  # whatever the reader's code does, tell them
-        first = (str(error).splitlines() or ["(no message)"])[0]
-        return None, f"It stops with {type(error).__name__}: {first}"
-    if found is None or found is ...:
-        return None, "Nothing comes back yet. End the function with return."
+    found, trouble = run_attempt(attempt, given)
+    if trouble:
+        return None, trouble
     if not isinstance(found, tuple) or len(found) != len(shapes):
         return None, f"It should give {len(shapes)} tensors: return them with commas between."
     for number, (one, shape) in enumerate(zip(found, shapes, strict=True), 1):

@@ -7,6 +7,8 @@ gives a list of indices, and the whole bank is one `torch.index_select` through 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -104,15 +106,28 @@ class FilterBankMemo:
 
         Only on the CPU: elsewhere the comparison would wait for the device.
         """
-        last = self._last
-        if not weight.is_cpu:
+
+        def make(weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
             return expand_filters(weight, bias, filter_index, bias_index)
+
+        return self.recall(weight, bias, make)
+
+    def recall(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        make: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]],
+    ) -> tuple[Tensor, Tensor | None]:
+        """``make(weight, bias)``, or what it gave last time for the same numbers."""
+        if not weight.is_cpu:
+            return make(weight, bias)
+        last = self._last
         if last is not None and _same(last[0], weight) and _same(last[1], bias):
             return last[2]
         # Ordinary tensors even in inference_mode: what is kept may meet autograd later.
         with torch.inference_mode(False), torch.no_grad():
             seen = weight.detach().clone(), None if bias is None else bias.detach().clone()
-            made = expand_filters(*seen, filter_index, bias_index)
+            made = make(*seen)
         self._last = (*seen, made)
         return made
 

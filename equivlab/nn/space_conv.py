@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from equivlab.fields.irreps import is_scalar
 from equivlab.fields.space import IrrepMaps
 from equivlab.nn.base import FieldModule, check_home
+from equivlab.nn.filterbank import FilterBankMemo
 from equivlab.nn.space_expand import KernelExpansion
 from equivlab.nn.space_kernel import KernelShape
 from equivlab.nn.window import PADDING_MODES, Window
@@ -110,7 +111,7 @@ class SteerableConv3d(Window, FieldModule):
         if scalars:
             self.bias = nn.Parameter(torch.empty(scalars, device=device, dtype=dtype))
         self._make_basis()
-        self._memo: tuple[Tensor, Tensor] | None = None
+        self._memo = FilterBankMemo()
         self.reset_parameters()
 
     def _check_arguments(self) -> None:
@@ -153,11 +154,10 @@ class SteerableConv3d(Window, FieldModule):
         weight = self.weight
         if (torch.is_grad_enabled() and weight.requires_grad) or torch.compiler.is_compiling():
             return self.expansion.expand(weight, self.basis), self._full_bias()
-        last = self._memo  # one attribute, replaced as a whole, so threads never see half of it
-        if last is None or not _same(last[0], weight):
-            kernel = self.expansion.expand(weight.detach(), self.basis)
-            last = self._memo = (weight.detach().clone(), kernel)
-        return last[1], self._full_bias()
+        kernel, _ = self._memo.recall(
+            weight, None, lambda w, _: (self.expansion.expand(w, self.basis), None)
+        )
+        return kernel, self._full_bias()
 
     def _full_bias(self) -> Tensor | None:
         if self.bias is None:
@@ -217,7 +217,3 @@ def cube(value: Triple, name: str, label: str) -> int:
             f"got {value!r}. Use {name}={triple[0]}"
         )
     return int(triple[0])
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.dtype == b.dtype and a.device == b.device and bool(torch.equal(a, b))

@@ -164,3 +164,13 @@ def test_neighbours_remember_only_what_has_no_gradient() -> None:
     moving = find_neighbours(points.requires_grad_(), 2.0)
     assert moving.distance() is not moving.distance()
     assert moving.distance().requires_grad
+
+
+def test_a_kernel_kept_in_inference_mode_serves_autograd_later() -> None:
+    layer = SteerableConv3d("1x0e", "2x0e + 1x1o", 3).requires_grad_(False)
+    x = torch.randn(1, 1, 5, 5, 5, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        layer(x)
+    layer(x.requires_grad_()).sum().backward()
+    assert x.grad is not None
+    assert bool(torch.isfinite(x.grad).all())
