@@ -4,14 +4,17 @@
     make bench ARGS="--most-gmac 1000"           # every row of the grid, many hours
     make bench ARGS="--peers e2cnn escnn"        # with peers, where they are installed
 
-Each layer is timed against the `torch.nn.Conv2d` with as many input and output maps. The two
-take turns, call by call, so that a noisy machine slows both; what is reported is the median of
-the ratios of neighbouring calls, with their quartiles. Time is CPU time of one thread. Three
-ways of use:
+Each layer is timed against the `torch.nn.Conv2d` with as many input and output maps. All take
+turns, in an order that is shuffled in each round, so that a noisy machine slows all and nobody
+always follows the same neighbour; a turn is one call, or as many short calls as fit in a
+millisecond. What is reported is the median of the ratios within a round, with the quartiles.
+Time is CPU time of one thread. Three ways of use:
 
 - ``forward``: gradients recorded, weights new, so the filter bank is expanded in each call;
 - ``both``: the same and the backward pass, to the weights and (group layers) to the input;
 - ``unchanged``: `eval()` and `no_grad`, the weights the same as in the call before.
+
+Peers get their input wrapped in their own tensor class beforehand, as between two layers.
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ import argparse
 import itertools
 import os
 import platform
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median, quantiles
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +39,7 @@ from equivlab.nn import GroupConv2d, LiftingConv2d
 WIDTHS, KERNELS, SIZES, BATCHES = (64, 128, 256), (3, 5), (28, 64, 150), (1, 16, 64)
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 USES = ("forward", "both", "unchanged")
+TURN = 1e6  # nanoseconds; a shorter call would mostly measure the caches that others emptied
 IMAGE_CHANNELS = 3
 
 
@@ -73,17 +79,18 @@ def grid(most_gmac: float) -> tuple[list[Row], int]:
 Call = Callable[[], object]
 
 
-def caller(layer: Callable[[Tensor], Tensor], x: Tensor, use: str) -> Call:
-    """What is timed, for a layer and a way of use."""
-    if use == "unchanged":
-        return lambda: torch.no_grad()(layer)(x)
-    if use == "forward":
+def caller(layer: Callable[[Any], Any], x: object, use: str) -> Call:
+    """What is timed, for a layer and a way of use; `main` sees to gradients."""
+    if use != "both":
         return lambda: layer(x)
 
-    upstream = torch.ones_like(layer(x))  # in the memory format of the output
+    def tensor(y: Any) -> Tensor:
+        return y if isinstance(y, Tensor) else y.tensor  # peers wrap it
+
+    upstream = torch.ones_like(tensor(layer(x)))  # in the memory format of the output
 
     def both() -> None:
-        layer(x).backward(upstream)
+        tensor(layer(x)).backward(upstream)
 
     return both
 
@@ -128,23 +135,28 @@ def contenders(row: Row, peers: list[str], use: str) -> dict[str, Call]:
     calls["equivlab"] = caller(ready(our_layer(row)), regular, use)
     for name in peers:
         layer, wrap = peer_layer(name, row)
-        layer = ready(layer)
-        calls[name] = caller(lambda x, layer=layer, wrap=wrap: layer(wrap(x)).tensor, x, use)
+        calls[name] = caller(ready(layer), wrap(x), use)
     return calls
 
 
-def ratios(calls: dict[str, Call], seconds: float) -> dict[str, list[float]]:
+def turn(call: Call, count: int) -> float:
+    """CPU time of `count` calls."""
+    start = time.process_time_ns()
+    for _ in range(count):
+        call()
+    return float(time.process_time_ns() - start)
+
+
+def ratios(calls: dict[str, Call], seconds: float, order: random.Random) -> dict[str, list[float]]:
     """Call all in turn for some seconds; each one's time over that of the plain layer."""
     for call in list(calls.values()) * 2:
         call()
+    count = max(1, round(TURN / turn(calls["plain"], 1)))
     out: dict[str, list[float]] = {name: [] for name in calls if name != "plain"}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(out.values()))) < 5:
-        spent = {}
-        for name, call in calls.items():
-            start = time.process_time_ns()
-            call()
-            spent[name] = time.process_time_ns() - start
+        shuffled = order.sample(list(calls), len(calls))
+        spent = {name: turn(calls[name], count) for name in shuffled}
         for name, found in out.items():
             found.append(spent[name] / spent["plain"])
     return out
@@ -160,12 +172,14 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--most-gmac", type=float, default=4.0, help="leave dearer rows out")
+    parser.add_argument("--above-gmac", type=float, default=0.0, help="leave cheaper rows out")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each number")
     parser.add_argument("--peers", nargs="*", default=[], choices=["e2cnn", "escnn"])
     parser.add_argument("--only", help="rows whose text has this, such as 'group 64 k3 28² b1 '")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    order = random.Random(0)
     rows, left_out = grid(arguments.most_gmac)
     names = ["equivlab", *arguments.peers]
     print(f"torch {torch.__version__}, {platform.machine()}, one thread, CPU time;")
@@ -173,12 +187,16 @@ def main() -> None:
     print("| layer | " + " | ".join(f"{use}: {name}" for use in USES for name in names) + " |")
     print("|---" * (1 + len(USES) * len(names)) + "|")
     for row in rows:
+        if row.gmac <= arguments.above_gmac:
+            continue
         label = f"{row.kind} {row.width} k{row.kernel} {row.size}² b{row.batch} {row.memory}"
         if arguments.only and arguments.only not in label:
             continue
         cells = []
         for use in USES:
-            found = ratios(contenders(row, arguments.peers, use), arguments.seconds)
+            with torch.set_grad_enabled(use != "unchanged"):
+                calls = contenders(row, arguments.peers, use)
+                found = ratios(calls, arguments.seconds, order)
             cells += [cell(found[name]) for name in names]
         print(f"| {label} | " + " | ".join(cells) + " |", flush=True)
     print(f"\n{left_out} rows of more than {arguments.most_gmac} GMAC left out.")

@@ -7,7 +7,8 @@ gives a list of indices, and the whole bank is one `torch.index_select` through 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,6 @@ __all__ = [
     "FilterBankMemo",
     "channels_last_index",
     "expand_filters",
-    "is_channels_last",
     "orbit_index",
 ]
 
@@ -57,32 +57,30 @@ def channels_last_index(index: Tensor, depth: int, kernel_size: int) -> Tensor:
     return place[index].view(-1, depth, pixels).transpose(1, 2).flatten()
 
 
-def is_channels_last(weight: Tensor) -> bool:
-    """Are the filters stored with their maps side by side, and not also the usual way?"""
-    return not weight.is_contiguous() and weight.is_contiguous(memory_format=torch.channels_last)
-
-
 def expand_filters(
-    weight: Tensor, bias: Tensor | None, filter_index: Tensor, bias_index: Tensor
+    weight: Tensor, bias: Tensor | None, index: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor | None]:
     """The filter bank of `weight` and its bias, ready for `torch.nn.functional.conv2d`.
 
     Args:
         weight: filters ``(O, I·A, k, k)``.
         bias: one number for each filter ``(O,)``, or None.
-        filter_index: the `orbit_index` of the filters, in the memory format of `weight`.
-        bias_index: that of the bias, each number ``G`` times: every orientation has the same.
+        index: where everything stands: ``filter_index`` is the `orbit_index` of the filters,
+            ``filter_index_last`` their `channels_last_index`, and ``bias_index`` has each
+            number ``G`` times, since every orientation has the same bias.
 
     Returns:
         ``(O·G, I·A, k, k)`` and ``(O·G,)``; row ``o·|G| + g`` is filter ``o`` acted on by ``g``.
     """
-    stacked = None if bias is None else bias.index_select(0, bias_index)
-    if is_channels_last(weight):  # what the convolution wants then: it need not reorder
-        last = weight.permute(0, 2, 3, 1)  # (O, k, k, I·A)
-        bank = last.flatten(1).index_select(1, filter_index)  # (O, G·k·k·I·A)
-        return bank.view(-1, *last.shape[1:]).permute(0, 3, 1, 2), stacked
-    bank = weight.flatten(1).index_select(1, filter_index)  # (O, G·I·A·k·k)
-    return bank.view(-1, *weight.shape[1:]), stacked
+    stacked = None if bias is None else bias.index_select(0, index["bias_index"])
+    count, depth, side, _ = weight.shape
+    if weight.is_contiguous():
+        bank = weight.view(count, -1).index_select(1, index["filter_index"])  # (O, G·I·A·k·k)
+        return bank.view(-1, depth, side, side), stacked
+    # Channels last, and the bank too, since the convolution wants both in one memory format:
+    last = weight.permute(0, 2, 3, 1).flatten(1)  # (O, k·k·I·A)
+    bank = last.index_select(1, index["filter_index_last"])  # (O, G·k·k·I·A)
+    return bank.view(-1, side, side, depth).permute(0, 3, 1, 2), stacked
 
 
 class FilterBankMemo:
@@ -99,43 +97,34 @@ class FilterBankMemo:
         # the weight, the bias, and what was made from them.
         self._last: tuple[Tensor, Tensor | None, tuple[Tensor, Tensor | None]] | None = None
 
-    def expand(
-        self, weight: Tensor, bias: Tensor | None, filter_index: Tensor, bias_index: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """`expand_filters` of the same arguments, without gradient, perhaps from memory.
-
-        Only on the CPU: elsewhere the comparison would wait for the device.
-        """
-
-        def make(weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
-            return expand_filters(weight, bias, filter_index, bias_index)
-
-        return self.recall(weight, bias, make)
-
     def recall(
         self,
         weight: Tensor,
         bias: Tensor | None,
-        make: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]],
+        make: Callable[..., tuple[Tensor, Tensor | None]],
+        *how: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        """``make(weight, bias)``, or what it gave last time for the same numbers."""
+        """``make(weight, bias, *how)``, or what it gave last time for the same weight and bias.
+
+        Without gradient. Remembers on the CPU only: elsewhere comparing would wait for the device.
+        """
         if not weight.is_cpu:
-            return make(weight, bias)
+            return make(weight, bias, *how)
         last = self._last
-        if last is not None and _same(last[0], weight) and _same(last[1], bias):
-            return last[2]
+        if last is not None:
+            old_weight, old_bias, made = last
+            if old_weight.dtype is weight.dtype and old_weight.equal(weight):
+                if bias is None or old_bias is None:
+                    if bias is old_bias:
+                        return made
+                elif old_bias.dtype is bias.dtype and old_bias.equal(bias):
+                    return made
         # Ordinary tensors even in inference_mode: what is kept may meet autograd later.
         with torch.inference_mode(False), torch.no_grad():
             seen = weight.detach().clone(), None if bias is None else bias.detach().clone()
-            made = make(*seen)
+            made = make(*seen, *how)
         self._last = (*seen, made)
         return made
 
     def __getstate__(self) -> dict[str, None]:
         return {"_last": None}  # a copy or a pickle starts empty
-
-
-def _same(a: Tensor | None, b: Tensor | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return a.dtype is b.dtype and torch.equal(a, b)

@@ -42,6 +42,12 @@ CALLS = [
     ),
     (GroupConv2d(P4M, 3, 4, 3), torch.zeros(2, 3, 4, 9, 9), "4 group elements and P4M has 8"),
     (GroupConv2d(P4, 3, 4, 3), torch.zeros(2, 3, 8, 9, 9), "8 group elements and P4 has 4"),
+    # As many maps in all, differently shared out:
+    (GroupConv2d(P4, 6, 4, 3), torch.zeros(2, 3, 8, 9, 9), "8 group elements and P4 has 4"),
+    (GroupConv2d(P4, 3, 4, 3), torch.zeros(0, 3, 4, 9, 9), "empty. Skip empty batches"),
+    (GroupConv2d(P4, 3, 4, 3), torch.zeros(2, 3, 4, 0, 9), "empty. Skip empty batches"),
+    (GroupConv2d(P4, 3, 4, 3), torch.zeros(2, 4, 4, 9, 9), "4 channels, not 3"),
+    (GroupConv2d(P4, 3, 4, 5), torch.zeros(2, 3, 4, 4, 9), "5 rows and columns or more; got"),
     (GroupConv2d(P4, 3, 4, 3), torch.zeros(2, 3, 4, 9, 9).double(), r"float64. Convert .*x.to"),
     (GroupConv2d(P4, 3, 4, 3), torch.zeros(2, 3, 4, 9, 9, device="meta"), r"weights on cpu; got"),
     (GroupBatchNorm(P4, 3), torch.zeros(2, 3, 9, 9), r"LiftingConv2d\(P4, 3, ...\)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def test_the_bank_has_the_memory_format_of_the_weights(
 
 def fresh(layer: GroupConv2d, x: Tensor) -> Tensor:
     """What the layer must give: its bank expanded now, from the weights as they are."""
-    bank, bias = expand_filters(layer.weight, layer.bias, layer.filter_index, layer.bias_index)
+    bank, bias = expand_filters(layer.weight, layer.bias, dict(layer.named_buffers()))
     y = torch.nn.functional.conv2d(x.flatten(1, 2), bank, bias)
     return y.unflatten(1, (layer.out_channels, -1))
 
@@ -67,6 +68,11 @@ def write_through_numpy(layer: GroupConv2d) -> None:
 CHANGES: dict[str, Callable[[GroupConv2d], object]] = {
     "optimiser step": optimiser_step,
     "load_state_dict": lambda m: m.load_state_dict(GroupConv2d(P4, 2, 3, 3).state_dict()),
+    "foreach": lambda m: torch._foreach_mul_([m.weight.data, m.bias.data], 2.0),
+    "copied from": lambda m: m.weight.data.copy_(torch.randn_like(m.weight)),
+    "vector_to_parameters": lambda m: nn.utils.vector_to_parameters(
+        torch.randn(m.weight.numel() + m.bias.numel()), m.parameters()
+    ),
     "weight.data": lambda m: m.weight.data.mul_(2),
     "one number": lambda m: m.weight.data[0, 0, 0, 0].add_(1),
     "a new parameter": lambda m: setattr(m, "weight", nn.Parameter(torch.randn_like(m.weight))),
@@ -128,6 +134,54 @@ def test_copies_live_their_own_lives(clone: Callable[[GroupConv2d], GroupConv2d]
         twin.weight.mul_(2)
         assert torch.equal(layer(x), mine)
         assert torch.equal(twin(x), fresh(twin, x))
+
+
+def test_a_bank_is_remade_in_a_new_memory_format() -> None:
+    layer = GroupConv2d(P4, 4, 3, 3)
+    with torch.no_grad():
+        kept, _ = layer.filter_bank()
+        moved, _ = layer.to(memory_format=torch.channels_last).filter_bank()
+    assert kept.is_contiguous()
+    assert moved.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_parametrized_weights(bias: bool) -> None:
+    """A weight norm takes the weight away from the parameters and computes it in each call."""
+    layer = GroupConv2d(P4, 2, 3, 3, bias=bias)
+    x = sample(layer.in_field, 6, torch.float32)
+    wanted = layer(x)
+    normed = nn.utils.parametrizations.weight_norm(copy.deepcopy(layer))
+    torch.testing.assert_close(normed(x), wanted)
+    with torch.no_grad():
+        torch.testing.assert_close(normed(x), wanted)
+        normed.parametrizations.weight.original0.mul_(2)
+        assert not torch.allclose(normed(x), wanted)
+    normed(x).sum().backward()
+    assert normed.parametrizations.weight.original1.grad is not None
+
+
+def test_threads_see_whole_banks() -> None:
+    """Two layers' worth of weights in turn, in four threads: each output is one or the other."""
+    layer = LiftingConv2d(P4, 1, 2, 3)
+    x = sample(layer.in_field, 6, torch.float32)
+    sets = [copy.deepcopy(layer), LiftingConv2d(P4, 1, 2, 3)]
+    wanted = [one(x).detach() for one in sets]
+
+    @torch.no_grad()
+    def work(turn: int) -> bool:
+        for step in range(100):
+            which = (turn + step) % 2
+            bank, bias = layer._memo.recall(
+                sets[which].weight, sets[which].bias, expand_filters, dict(layer.named_buffers())
+            )
+            y = torch.nn.functional.conv2d(x, bank, bias).unflatten(1, (2, 4))
+            if not torch.equal(y, wanted[which]):
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))
 
 
 def test_eval_then_a_second_backward() -> None:
