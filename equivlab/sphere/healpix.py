@@ -21,14 +21,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from equivlab.sphere import healpix_rings
 from equivlab.sphere.healpix_ducc import ducc_available, ducc_transform
 from equivlab.sphere.healpix_maps import LARGEST_VALUE, looks_nested, seen
-from equivlab.sphere.healpix_rings import Floats, check_nside, nside_of_pixels
+from equivlab.sphere.healpix_rings import check_nside, nside_of_pixels
+from equivlab.sphere.healpix_rule import Rule, healpy_rule, tuned_rule
 from equivlab.sphere.healpix_torch import torch_transform
 from equivlab.sphere.rotation import rotate_coefficients
 
@@ -36,6 +35,7 @@ __all__ = ["healpix_isht", "healpix_sht", "rotate_healpix"]
 
 LinearMap = Callable[[Tensor], Tensor]
 ROUTES = ("auto", "ducc", "torch")
+LARGEST_TUNED = 128  # nside; above, healpy's steps leave less than 5e-8, and tuning takes seconds
 
 
 class Transform(Protocol):
@@ -47,11 +47,11 @@ class Transform(Protocol):
     def adjoint(self, maps: Tensor) -> Tensor:
         """``Sᵀ f``."""
 
-    def analysis(self, maps: Tensor, weights: Floats, iterations: int) -> Tensor:
-        """``A f``, with corrections."""
+    def analysis(self, maps: Tensor, rule: Rule) -> Tensor:
+        """``A f``."""
 
-    def analysis_transpose(self, coefficients: Tensor, weights: Floats, iterations: int) -> Tensor:
-        """``Aᵀ c``, with as many."""
+    def analysis_transpose(self, coefficients: Tensor, rule: Rule) -> Tensor:
+        """``Aᵀ c``."""
 
 
 class _Linear(torch.autograd.Function):
@@ -63,8 +63,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, apply: LinearMap, transpose: LinearMap) -> Tensor:
         ctx.maps = transpose, apply
-        with torch.autocast(x.device.type, enabled=False):
-            return apply(x)
+        return _plainly(apply, x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -73,10 +72,17 @@ class _Linear(torch.autograd.Function):
 
 def _linear(x: Tensor, apply: LinearMap, transpose: LinearMap) -> Tensor:
     if not (x.requires_grad and torch.is_grad_enabled()):
-        with torch.autocast(x.device.type, enabled=False):
-            return apply(x)
+        return _plainly(apply, x)
     out: Tensor = _Linear.apply(x, apply, transpose)  # type: ignore[no-untyped-call]
     return out
+
+
+def _plainly(apply: LinearMap, x: Tensor) -> Tensor:
+    """`apply` to `x`, in its own precision under autocast too."""
+    if not torch.is_autocast_enabled(x.device.type):
+        return apply(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return apply(x)
 
 
 def healpix_sht(
@@ -85,34 +91,39 @@ def healpix_sht(
     *,
     iterations: int = 3,
     ring_weights: bool = True,
+    tuned: bool = True,
     route: str = "auto",
 ) -> Tensor:
-    """The spherical-harmonic coefficients of HEALPix maps, as `healpy.map2alm` computes them.
+    """The spherical-harmonic coefficients of HEALPix maps.
 
-    ``A f = Σ_p w_p f_p Y_lm(p)`` with pixel areas ``w``, then `iterations` times the correction
-    ``c ← c + A(f − S c)``, where ``S`` is `healpix_isht`. The law:
-    ``healpix_sht(S D(g) c) = D(g) healpix_sht(S c)`` for band-limited maps, as good as the
-    quadrature.
+    ``A f = Σ_p w_p f_p Y_lm(p)`` with pixel areas ``w``, then `iterations` times a correction
+    ``c ← c + ω D⁻¹ A(f − S c)``, where ``S`` is `healpix_isht`. With ``tuned=False`` there is
+    no ``ω D⁻¹``, and all is as in `healpy.map2alm` (``iter=iterations``,
+    ``use_weights=ring_weights``). Tuned steps cost the same and come closer; see
+    `equivlab.sphere.healpix_rule`. The law: ``healpix_sht(S D(g) c) = D(g) healpix_sht(S c)``
+    for band-limited maps, as good as the quadrature.
 
     Why ``lmax ≤ 2·nside``: the iteration converges only where the quadrature is nearly
-    orthogonal. Up to ``2·nside`` (random coefficients, relative error) three corrections leave
-    2e-5, 4e-6, 9e-7, 3e-7, 1e-7 at nside 4, 8, 16, 32, 64, and every further one a tenth or
-    less of that; without ring weights it is ten times more. At ``3·nside − 1``, healpy's
-    default, the polar rings cannot tell all orders apart, the iteration stalls, and 7 to 14 %
-    of error stay. Content of a map above `lmax` folds back a little in any case.
+    orthogonal. What is left of random coefficients up to ``2·nside``, relative, after three
+    corrections at nside 4, 8, 16, 32, 64: 3e-6, 6e-7, 2e-7, 6e-8, 2e-8 (float64); with healpy's
+    steps 2e-5, 4e-6, 8e-7, 3e-7, 9e-8, and ten times that without ring weights. At
+    ``3·nside − 1``, healpy's default, the polar rings cannot tell all orders apart, the
+    iteration stalls, and at nside 16 to 64 5 to 9 % of error stay (8 to 13 % with healpy's
+    steps). Content of a map above `lmax` folds back a little in any case.
 
     Args:
         maps: ``(..., 12·nside²)``, RING order. UNSEEN, NaN and infinite pixels count as 0 and
             get no gradient. Half precision is computed, and returned, in float32.
         lmax: highest degree ``L − 1``; by default ``2·nside``.
-        iterations: corrections; 3 as healpy. Twelve reach 1e-13 in float64.
+        iterations: corrections; 3 as healpy. Nine reach 3e-15 in float64, four 2e-7 in float32.
         ring_weights: use healpy's ring weights (its ``use_weights=True``, which is not its
             default); see `equivlab.sphere.healpix_rings.ring_weights`.
+        tuned: take the best steps instead of healpy's (up to nside 128; beyond, always healpy's).
         route: ``'ducc'`` (CPU), ``'torch'``, or ``'auto'``: ducc0 on the CPU if it is there.
 
     Returns:
-        ``(..., L²)``, differentiable (also twice), error against healpy 3e-7 relative in
-        float32 and 3e-14 in float64.
+        ``(..., L²)``, differentiable (also twice). With healpy's steps equal to healpy's to 3e-7
+        in float32 and 3e-14 in float64.
 
     Raises:
         TypeError: no floating-point tensor.
@@ -134,13 +145,13 @@ def healpix_sht(
             stacklevel=2,
         )
     transform = _transform(nside, lmax, x, route)
-    weights = _ring_areas(nside, ring_weights)
+    rule = _rule(nside, lmax, iterations, ring_weights, tuned and nside <= LARGEST_TUNED)
 
     def apply(f: Tensor) -> Tensor:
-        return transform.analysis(f, weights, iterations)
+        return transform.analysis(f, rule)
 
     def transpose(c: Tensor) -> Tensor:
-        return transform.analysis_transpose(c, weights, iterations)
+        return transform.analysis_transpose(c, rule)
 
     flat = x.reshape(-1, x.shape[-1])  # (N, P)
     if _has_holes(flat):
@@ -192,13 +203,13 @@ def rotate_healpix(
         rotations: ``(3, 3)``, or ``(N, 3, 3)``: one for each entry of the first axis, as in
             `equivlab.sphere.rotate_s2`.
         lmax: highest degree that is kept, by default ``2·nside``.
-        iterations: as in `healpix_sht`; by default 12 in float64 and 5 in float32.
+        iterations: as in `healpix_sht`; by default 9 in float64 and 4 in float32.
 
     Returns:
         As `maps`, or ``(N, ...)``.
     """
     if iterations is None:
-        iterations = 12 if maps.dtype == torch.float64 else 5
+        iterations = 9 if maps.dtype == torch.float64 else 4
     c = healpix_sht(maps, lmax, iterations=iterations)
     return healpix_isht(rotate_coefficients(c, rotations), nside_of_pixels(maps.shape[-1]))
 
@@ -238,16 +249,18 @@ def _transform(nside: int, lmax: int, x: Tensor, route: str) -> Transform:
     return torch_transform(nside, lmax, x.dtype, x.device)
 
 
+@lru_cache(maxsize=32)
+def _rule(nside: int, lmax: int, iterations: int, weighted: bool, tuned: bool) -> Rule:
+    """The quadrature rule with these settings, kept."""
+    if not tuned:
+        return healpy_rule(nside, lmax, iterations, weighted)
+    exact = _transform(nside, lmax, torch.empty(0, dtype=torch.float64), "auto")
+    return tuned_rule(nside, lmax, iterations, weighted, exact.synthesis, exact.adjoint)
+
+
 def _has_holes(maps: Tensor) -> bool:
     """Whether some pixel may have no data; on a GPU always, since looking would make it wait."""
     if maps.device.type != "cpu":
         return True
-    largest = torch.linalg.vector_norm(maps.detach(), math.inf)  # NaN if there is one
-    return not float(largest) < LARGEST_VALUE
-
-
-@lru_cache(maxsize=16)
-def _ring_areas(nside: int, weighted: bool) -> Floats:
-    """The weight of a pixel on each ring in the quadrature, ``(R,)``."""
-    area = 4 * math.pi / (12 * nside**2)
-    return area * (healpix_rings.ring_weights(nside) if weighted else np.ones(4 * nside - 1))
+    every = maps.detach().reshape(-1)
+    return not float(torch.dot(every, every)) < LARGEST_VALUE  # NaN or huge if one is

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from equivlab.sphere.healpix_rings import Floats, rings
+from equivlab.sphere.healpix_rule import Rule
 
 __all__ = ["DuccTransform", "ducc_available", "ducc_transform"]
 
@@ -62,6 +63,7 @@ class DuccTransform:
         self.to_real[self.to_parts[used]] = used
         back = 1 / scale[self.to_real]  # ±√2, or 1
         kinds = (np.float32, np.float64)
+        self.prepared: dict[tuple[Rule, np.dtype[Any]], Array] = {}
         self.scales = {np.dtype(t): (scale.astype(t), back.astype(t)) for t in kinds}
 
     def synthesis(self, coefficients: Tensor) -> Tensor:
@@ -72,24 +74,42 @@ class DuccTransform:
         """The transpose of `synthesis`: sums of the pixels times each harmonic."""
         return self._real(self._sums(maps.detach().contiguous().numpy()[:, None], None))
 
-    def analysis(self, maps: Tensor, weights: Floats, iterations: int) -> Tensor:
-        """`adjoint` of the weighted maps, corrected; `weights` are areas by ring, ``(R,)``."""
-        first = self._sums(maps.detach().contiguous().numpy()[:, None], weights)
-        return self._real(self._corrected(first, weights, iterations))
+    def analysis(self, maps: Tensor, rule: Rule) -> Tensor:
+        """`adjoint` of the weighted maps, corrected by the `rule`."""
+        first = self._sums(maps.detach().contiguous().numpy()[:, None], rule.areas)
+        return self._real(self._corrected(first, rule))
 
-    def analysis_transpose(self, coefficients: Tensor, weights: Floats, iterations: int) -> Tensor:
+    def analysis_transpose(self, coefficients: Tensor, rule: Rule) -> Tensor:
         """The transpose of `analysis`."""
-        a = self._corrected(self._complex(coefficients), weights, iterations)
-        return torch.from_numpy(self._maps(a, weights)[:, 0])
+        a = self._corrected(self._complex(coefficients), rule)
+        return torch.from_numpy(self._maps(a, rule.areas)[:, 0])
 
-    def _corrected(self, first: Array, weights: Floats, iterations: int) -> Array:
-        """`iterations` times ``a ← a + first − Sᵀ W S a``: a symmetric polynomial in ``Sᵀ W S``."""
-        a = first
-        for _ in range(iterations):
-            excess = self._sums(self._maps(a, weights), None)
+    def _corrected(self, first: Array, rule: Rule) -> Array:
+        """``a ← a + ω D⁻¹ (first − Sᵀ W S a)`` from 0 on: a symmetric map of `first`."""
+        a: Array = first
+        if rule.steps is None:
+            for _ in range(rule.iterations):
+                excess = self._sums(self._maps(a, rule.areas), None)
+                excess -= first
+                a = a - excess
+            return a
+        steps = self._steps(rule, first.real.dtype)  # real numbers, two for each complex one
+        a = (first.view(steps.dtype) * steps[0]).view(first.dtype)
+        for step in steps[1:]:
+            excess = self._sums(self._maps(a, rule.areas), None)
             excess -= first
-            a = a - excess
+            parts = excess.view(steps.dtype)
+            parts *= step
+            a -= excess
         return a
+
+    def _steps(self, rule: Rule, dtype: np.dtype[Any]) -> Array:
+        """The steps for each real and imaginary part, ``(iterations + 1, L(L+1))``, kept."""
+        key = rule, dtype
+        if key not in self.prepared:
+            assert rule.steps is not None
+            self.prepared[key] = rule.steps[:, self.to_parts].astype(dtype)
+        return self.prepared[key]
 
     def _maps(self, a: Array, weights: Floats | None) -> Array:
         import ducc0

@@ -33,6 +33,7 @@ UNSEEN = -1.6375e30
 """The value that HEALPix software writes into pixels without data."""
 
 LARGEST_VALUE = 1e30  # |UNSEEN| is 1.6e30: what is not below this is no value
+SQUARABLE = 1e15  # the squares of smaller numbers, and their sum, fit into float32
 ROUGHER = 0.5  # of the roughness in one order, below which the map must be in the other
 
 
@@ -98,21 +99,19 @@ def looks_nested(maps: Tensor) -> bool:
     if nside < 4:
         return False
     first = maps.detach().reshape(-1, maps.shape[-1])[0].cpu().numpy()
-    here, there = first.take(_belt_pairs(nside))  # (pair, RING or NEST order)
-    with np.errstate(invalid="ignore"):
-        step = np.subtract(there, here, dtype=np.float64)
-    as_ring, as_nest = np.einsum("no,no->o", step, step)
-    if not as_ring + as_nest < LARGEST_VALUE:  # holes: leave their pairs out
-        step = np.where(np.abs(step) < LARGEST_VALUE / 2, step, 0.0)
-        as_ring, as_nest = np.einsum("no,no->o", step, step)
-    return bool(as_nest < ROUGHER * as_ring)
+    ends = first.take(_belt_pairs(nside))  # (end, RING or NEST order, pair)
+    if not np.abs(ends).max() < SQUARABLE:  # leave the pairs with holes out
+        known = (np.abs(ends) < LARGEST_VALUE).all(0)
+        ends = np.where(known, ends, 0).astype(np.float64)
+    ring, nest = ends[1] - ends[0]
+    return bool(nest @ nest < ROUGHER * (ring @ ring))
 
 
 @lru_cache(maxsize=16)
 def _belt_pairs(nside: int) -> Ints:
     """Neighbours to the east and two rings to the south, on some whole rings about the equator.
 
-    ``(2, pairs, 2)``: either end, pair, and the pixel if the map is in RING or in NEST order.
+    ``(2, 2, pairs)``: either end, the pixel if the map is in RING or in NEST order, pair.
     """
     count = min(2 * nside + 1, 3 + 32 // nside)
     begin = int(rings(nside).first[2 * nside - 1 - count // 2])
@@ -120,7 +119,7 @@ def _belt_pairs(nside: int) -> Ints:
     here = np.concatenate([belt[:, :-1].ravel(), belt[:-2].ravel()])
     there = np.concatenate([belt[:, 1:].ravel(), belt[2:].ravel()])
     pairs = np.stack([here, there])
-    return np.stack([pairs, nest_of_ring(nside)[pairs]], 2)
+    return np.stack([pairs, nest_of_ring(nside)[pairs]], 1)
 
 
 def sample_healpix(maps: Tensor, points: Tensor) -> Tensor:

@@ -15,40 +15,20 @@ The adjoint is the same, backwards. Error against ducc0: 3e-7 in float32, 3e-14 
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from equivlab.sphere.healpix_legendre import legendre_on_rings
 from equivlab.sphere.healpix_rings import Floats, Ints, Rings, rings
+from equivlab.sphere.healpix_rule import Rule
 
-__all__ = ["TorchTransform", "legendre_on_rings", "torch_transform"]
+__all__ = ["TorchTransform", "torch_transform"]
 
 LARGEST = 2**22  # complex numbers in an intermediate result: 32 MB in float32
 GROUPS = 8  # of orders: one bmm each; more waste less of a table and cost more calls
-
-
-def legendre_on_rings(lmax: int, z: Floats, sin_theta: Floats) -> Floats:
-    """``Λ_lm(θ)``, float64 ``(M, L, R)``: real orthonormal harmonics at ``φ = 0``, all ``m ≥ 0``.
-
-    By the recursion in ``l``, stable upwards; zero for ``l < m``. `equivlab.sphere.wigner` has
-    the same functions from angles; these come from ``z``, which HEALPix knows exactly.
-    """
-    out = np.zeros((lmax + 1, lmax + 1, len(z)))
-    first = np.full(len(z), math.sqrt(1 / (4 * math.pi)))
-    for m in range(lmax + 1):
-        out[m, m] = first * (math.sqrt(2) if m else 1)
-        first = first * sin_theta * math.sqrt((2 * m + 3) / (2 * m + 2))
-    for ell in range(1, lmax + 1):
-        n = np.arange(ell)[:, None]
-        up = np.sqrt((4 * ell * ell - 1) / (ell * ell - n * n))
-        square = (ell - 1) ** 2
-        down = np.sqrt(np.maximum(square - n * n, 0) / max(4 * square - 1, 1))
-        before = out[:ell, ell - 2] if ell > 1 else 0.0
-        out[:ell, ell] = up * (z * out[:ell, ell - 1] - down * before)
-    return out
 
 
 class Folding:
@@ -105,7 +85,7 @@ class TorchTransform:
         self.tables = [(a, b, odd, table.to(device, dtype)) for a, b, odd, table in tables]
         self.pack, self.unpack = send(pack), send(unpack)
         self.at_once = max(1, LARGEST // self.phase.numel())  # maps
-        self.areas: dict[bytes, Tensor] = {}
+        self.prepared: dict[Rule, tuple[Tensor, list[Tensor]]] = {}
 
     def _tables(self, of: Rings) -> tuple[list[tuple[int, int, int, Tensor]], Ints, Ints]:
         """The Legendre tables (m, K, half), and where packed coefficients come from and go to."""
@@ -176,30 +156,30 @@ class TorchTransform:
             parts.append(part.reshape(N, -1))
         return torch.cat(parts, 1)[:, self.unpack]
 
-    def analysis(self, maps: Tensor, weights: Floats, iterations: int) -> Tensor:
-        """`adjoint` of the weighted maps, corrected; `weights` are areas by ring, ``(R,)``."""
-        area = self._by_pixel(weights, maps)
-        return self._corrected(self.adjoint(maps * area), area, iterations)
+    def analysis(self, maps: Tensor, rule: Rule) -> Tensor:
+        """`adjoint` of the weighted maps, corrected by the `rule`."""
+        area, steps = self._prepared(rule, maps)
+        return self._corrected(self.adjoint(maps * area), area, steps)
 
-    def analysis_transpose(self, coefficients: Tensor, weights: Floats, iterations: int) -> Tensor:
+    def analysis_transpose(self, coefficients: Tensor, rule: Rule) -> Tensor:
         """The transpose of `analysis`."""
-        area = self._by_pixel(weights, coefficients)
-        return self.synthesis(self._corrected(coefficients, area, iterations)) * area
+        area, steps = self._prepared(rule, coefficients)
+        return self.synthesis(self._corrected(coefficients, area, steps)) * area
 
-    def _corrected(self, first: Tensor, area: Tensor, iterations: int) -> Tensor:
-        """`iterations` times ``c ← c + first − Sᵀ W S c``: a symmetric polynomial in ``Sᵀ W S``."""
-        c = first
-        for _ in range(iterations):
-            c = c + first - self.adjoint(self.synthesis(c) * area)
+    def _corrected(self, first: Tensor, area: Tensor, steps: list[Tensor]) -> Tensor:
+        """``c ← c + ω D⁻¹ (first − Sᵀ W S c)`` from 0 on: a symmetric map of `first`."""
+        c = steps[0] * first
+        for step in steps[1:]:
+            c = c + step * (first - self.adjoint(self.synthesis(c) * area))
         return c
 
-    def _by_pixel(self, weights: Floats, like: Tensor) -> Tensor:
-        """Areas by pixel ``(P,)``, kept where they are needed."""
-        key = weights.tobytes()
-        if key not in self.areas:
-            counts = torch.from_numpy(rings(self.nside).count)
-            self.areas[key] = torch.from_numpy(weights).repeat_interleave(counts).to(like)
-        return self.areas[key]
+    def _prepared(self, rule: Rule, like: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Areas by pixel ``(P,)`` and steps ``(1,)`` or ``(L²,)``, kept where they are needed."""
+        if rule not in self.prepared:
+            areas = torch.from_numpy(np.repeat(rule.areas, rings(self.nside).count)).to(like)
+            steps = np.ones((rule.iterations + 1, 1)) if rule.steps is None else rule.steps
+            self.prepared[rule] = areas, list(torch.from_numpy(steps).to(like))
+        return self.prepared[rule]
 
     def _fold(self, spectrum: Tensor) -> Tensor:
         """Orders ``(M, N, R)`` into the bins of an inverse real FFT, ``(N, bins)``."""
