@@ -1,13 +1,15 @@
 """How much slower than an ordinary convolution is a steerable one, how much faster than a naive?
 
     python benchmarks/space.py                # a few minutes, one thread
-    python benchmarks/space.py --only points  # or voxels, or rotations
+    python benchmarks/space.py --only points  # or voxels, smooth, rotations
 
 Voxels: `SteerableConv3d` from and to 16x0e + 8x1o + 4x2e (60 channels), kernel 5, against
 `torch.nn.Conv3d` with 60 channels, and against the same layer that evaluates its kernels anew in
-each step. Points: `PointConv` from and to 16x0e + 16x1o + 16x2e on 1000 points with 23 neighbours
-each, against e3nn: a fully connected tensor product, whose weights a radial network gives, and a
-sum over neighbours; and against e3nn's own channel-wise point convolution.
+each step. Smooth: the layer with Gaussian profiles, which works along one axis at a time, against
+`torch.nn.Conv3d` with as large a kernel, 7. Points: `PointConv` from and to 16x0e + 16x1o + 16x2e
+on 1000 points with 23 neighbours each, against e3nn: a fully connected tensor product, whose
+weights a radial network gives, and a sum over neighbours; and against e3nn's own channel-wise
+point convolution.
 
 Rotations: how far a free rotation of voxels is from the law, beside turning there and back.
 
@@ -38,7 +40,7 @@ from equivlab.nn.space_kernel import evaluate_basis
 from equivlab.so3 import SO3
 
 VOXEL_IRREPS = "16x0e + 8x1o + 4x2e"
-KERNEL = 5
+KERNEL, SMOOTH_KERNEL = 5, 7
 POINT_IRREPS = "16x0e + 16x1o + 16x2e"
 POINTS, NEIGHBOURS = 1000, 23
 RADIAL, HIDDEN = 8, 32
@@ -83,6 +85,18 @@ def voxels(size: int, batch: int, use: str) -> dict[str, Call]:
     }
     x = torch.randn(batch, width, size, size, size, requires_grad=use == "both")
     return {name: caller(layer, x, use) for name, layer in layers.items()}
+
+
+def smooth_voxels(size: int, batch: int, use: str) -> dict[str, Call]:
+    """A plain convolution and one with smooth steerable kernels of the same size."""
+    padding = SMOOTH_KERNEL // 2
+    ours = SteerableConv3d(
+        VOXEL_IRREPS, VOXEL_IRREPS, SMOOTH_KERNEL, padding=padding, profile="gaussian"
+    )
+    width = ours.in_field.channels
+    plain = nn.Conv3d(width, width, SMOOTH_KERNEL, padding=padding)
+    x = torch.randn(batch, width, size, size, size, requires_grad=use == "both")
+    return {"plain": caller(plain, x, use), "equivlab": caller(ours, x, use)}
 
 
 def points(use: str) -> dict[str, Call]:
@@ -167,6 +181,18 @@ def voxel_table(seconds: float) -> None:
         print(f"| {size}³, {batch} | " + " | ".join(cells) + " |", flush=True)
 
 
+def smooth_table(seconds: float) -> None:
+    """Time over that of nn.Conv3d, for smooth kernels."""
+    print(f"\nSmooth kernels: time over that of nn.Conv3d(60, 60, {SMOOTH_KERNEL})\n")
+    print("| grid, batch | " + " | ".join(USES) + " |\n|---|---|---|---|")
+    for size, batch in ((16, 1), (16, 8), (32, 1)):
+        cells = [
+            cell(ratios(smooth_voxels(size, batch, use), "plain", seconds)["equivlab"])
+            for use in USES
+        ]
+        print(f"| {size}³, {batch} | " + " | ".join(cells) + " |", flush=True)
+
+
 def point_table(seconds: float) -> None:
     """How many times faster than the others."""
     print(f"\n{POINTS} points, {NEIGHBOURS} neighbours, {POINT_IRREPS}:")
@@ -196,6 +222,9 @@ def rotation_table(size: int = 33) -> None:
     torch.manual_seed(0)
     irreps = "4x0e + 4x1o + 2x2e"
     layer = SteerableConv3d("1x0e", irreps, KERNEL, padding="same").double()
+    smooth = SteerableConv3d(
+        "1x0e", irreps, SMOOTH_KERNEL, padding="same", profile="gaussian"
+    ).double()
     plain = nn.Conv3d(1, layer.out_field.channels, KERNEL, padding="same").double()
     field, plain_field = layer.out_field, IrrepMaps(f"{layer.out_field.channels}x0e")
     at = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
@@ -203,8 +232,8 @@ def rotation_table(size: int = 33) -> None:
     window = torch.sigmoid(0.35 * size - distance)
     inside = (distance < 0.3 * size).double()
     print(f"\nRelative error of the law inside the ball, {size}³ voxels, 8 free rotations\n")
-    print("| blur in voxels | there and back | SteerableConv3d | nn.Conv3d | cube rotations |")
-    print("|---|---|---|---|---|")
+    print("| blur in voxels | there and back | SteerableConv3d | smooth | nn.Conv3d | cube |")
+    print("|---|---|---|---|---|---|")
 
     def off(found: Tensor, wanted: Tensor) -> float:
         return float(((found - wanted) * inside).norm() / (wanted * inside).norm())
@@ -217,8 +246,9 @@ def rotation_table(size: int = 33) -> None:
                 turned = rotate_voxels(x, g)
                 back = off(rotate_voxels(turned, SO3.inverse(g)), x)
                 ours = off(layer(turned), field.act(g, layer(x)))
+                low = off(smooth(turned), field.act(g, smooth(x)))
                 theirs = off(plain(turned), plain_field.act(g, plain(x)))
-                rows.append((back, ours, theirs))
+                rows.append((back, ours, low, theirs))
             cube = max(
                 off(layer(rotate_voxels(x, g)), field.act(g, layer(x)))
                 for g in SO3.cube_rotations()
@@ -231,7 +261,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=5.0, help="for each number")
-    parser.add_argument("--only", choices=["voxels", "points", "rotations"])
+    parser.add_argument("--only", choices=["voxels", "smooth", "points", "rotations"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -239,6 +269,8 @@ def main() -> None:
     print(f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', '')}; median (quartiles) of ratios")
     if arguments.only in (None, "voxels"):
         voxel_table(arguments.seconds)
+    if arguments.only in (None, "smooth"):
+        smooth_table(arguments.seconds)
     if arguments.only in (None, "points"):
         point_table(arguments.seconds)
     if arguments.only in (None, "rotations"):

@@ -19,6 +19,7 @@ from equivlab.nn.space import (
     IrrepReadout,
     SteerableConv3d,
 )
+from equivlab.nn.space_pool import root_mean_squares
 
 __all__ = ["SPACE_CONVERTERS"]
 
@@ -74,6 +75,8 @@ def _plain_downsample(layer: IrrepDownsample3d) -> nn.Module:
 
 
 def _plain_readout(layer: IrrepReadout) -> nn.Module:
+    if layer.space == "rms":
+        return _RootMeanSquares(layer.in_field.irreps)
     space = nn.AdaptiveAvgPool3d(1) if layer.space == "mean" else nn.AdaptiveMaxPool3d(1)
     return nn.Sequential(_Lengths(layer.in_field.irreps), space, nn.Flatten(1))
 
@@ -111,6 +114,17 @@ class _Lengths(nn.Module):
             ],
             1,
         )
+
+
+class _RootMeanSquares(nn.Module):
+    """`root_mean_squares` without a field to check."""
+
+    def __init__(self, irreps: Any) -> None:
+        super().__init__()
+        self.irreps = irreps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return root_mean_squares(self.irreps, x)
 
 
 def _plain_gate(layer: IrrepGate) -> nn.Module:

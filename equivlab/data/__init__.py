@@ -1,5 +1,6 @@
 """Data for the course and the benchmarks: from a package, or from a checked download."""
 
+from equivlab.data.blobs import blob_grids
 from equivlab.data.digits import digit_images, mnist, rotate_each
 from equivlab.data.download import fetch
 from equivlab.data.folders import FolderImages, read_image
@@ -29,6 +30,7 @@ __all__ = [
     "ShardedImages",
     "adrenal_mnist",
     "arcsinh_stretch",
+    "blob_grids",
     "crop_centre",
     "digit_images",
     "earth_topography",

@@ -3,11 +3,13 @@
 from equivlab.models.planar import P4CNN, Z2CNN, DigitCNN, smooth_network
 from equivlab.models.points import PointNetwork
 from equivlab.models.resnet import ResNet18, load_resnet18_weights
-from equivlab.models.space import PlainCNN3d, SteerableCNN3d
+from equivlab.models.space import PlainCNN3d, SmoothSteerableCNN3d, SteerableCNN3d
 from equivlab.models.sphere import (
     SphericalMoleculeCNN,
     planar_digit_cnn,
+    smooth_spherical_atom_cnn,
     smooth_spherical_digit_cnn,
+    smooth_spherical_shape_cnn,
     spherical_digit_cnn,
     spherical_shape_cnn,
 )
@@ -18,13 +20,16 @@ __all__ = [
     "PlainCNN3d",
     "PointNetwork",
     "ResNet18",
+    "SmoothSteerableCNN3d",
     "SphericalMoleculeCNN",
     "SteerableCNN3d",
     "Z2CNN",
     "load_resnet18_weights",
     "planar_digit_cnn",
     "smooth_network",
+    "smooth_spherical_atom_cnn",
     "smooth_spherical_digit_cnn",
+    "smooth_spherical_shape_cnn",
     "spherical_digit_cnn",
     "spherical_shape_cnn",
 ]

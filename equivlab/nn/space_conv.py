@@ -25,7 +25,8 @@ from equivlab.fields.space import IrrepMaps
 from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.filterbank import FilterBankMemo
 from equivlab.nn.space_expand import KernelExpansion
-from equivlab.nn.space_kernel import KernelShape
+from equivlab.nn.space_jets import jets, monomial_taps
+from equivlab.nn.space_kernel import PROFILES, KernelShape, Profile
 from equivlab.nn.window import PADDING_MODES, Window
 
 __all__ = ["SteerableConv3d"]
@@ -52,7 +53,9 @@ class SteerableConv3d(Window, FieldModule):
         padding_mode: ``'zeros'``, ``'reflect'``, ``'replicate'`` or ``'circular'``; all exact.
         device: where the weights live.
         dtype: their type.
-        width: deviation of the radial profiles, in voxels.
+        profile: the radial profiles: ``'shells'``, or ``'gaussian'``, which are low-pass and keep
+            free rotations much better where ``kernel_size`` is 6 widths or more.
+        width: their deviation in voxels; 0.6 for shells and 1 for Gaussians by default.
         degree: the highest degree of harmonics in the kernels; None for all that fit.
 
     Shape:
@@ -88,7 +91,8 @@ class SteerableConv3d(Window, FieldModule):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         *,
-        width: float = 0.6,
+        profile: Profile = "shells",
+        width: float | None = None,
         degree: int | None = None,
     ) -> None:
         super().__init__(IrrepMaps(irreps_in), IrrepMaps(irreps_out))
@@ -99,9 +103,10 @@ class SteerableConv3d(Window, FieldModule):
         self.dilation = cube(dilation, "dilation", label)
         self.padding = padding if isinstance(padding, str) else cube(padding, "padding", label)
         self.padding_mode = padding_mode
-        self.width = width
+        self.profile = profile
+        self.width = PROFILES.get(profile, 1.0) if width is None else width
         self._check_arguments()
-        shape = KernelShape(self.kernel_size, width, degree)
+        shape = KernelShape(self.kernel_size, self.width, degree, profile)
         self.expansion = KernelExpansion(self.in_field.irreps, self.out_field.irreps, shape)
         self._check_paths()
 
@@ -116,6 +121,9 @@ class SteerableConv3d(Window, FieldModule):
 
     def _check_arguments(self) -> None:
         self.check_window("IrrepDownsample3d")
+        if self.profile not in PROFILES:
+            known = ", ".join(map(repr, PROFILES))
+            raise ValueError(f"{self.label}: profile is one of {known}; got {self.profile!r}.")
         if not self.width > 0:
             raise ValueError(f"{self.label}: width must be more than 0 voxels; got {self.width}.")
 
@@ -151,13 +159,20 @@ class SteerableConv3d(Window, FieldModule):
         Expanded anew where a gradient is wanted; else taken from memory while the weights are
         the same, number for number.
         """
+        kernel = self._expanded()
+        if self.profile == "gaussian":
+            products = monomial_taps(self.expansion.shape).to(kernel)
+            kernel = torch.einsum("oim,mzyx->oizyx", kernel, products)
+        return kernel, self._full_bias()
+
+    def _expanded(self) -> Tensor:
+        """The kernel as the expansion gives it: taps, or coefficients of the smooth products."""
         weight = self.weight
         if (torch.is_grad_enabled() and weight.requires_grad) or torch.compiler.is_compiling():
-            return self.expansion.expand(weight, self.basis), self._full_bias()
-        kernel, _ = self._memo.recall(
+            return self.expansion.expand(weight, self.basis)
+        return self._memo.recall(
             weight, None, lambda w, _: (self.expansion.expand(w, self.basis), None)
-        )
-        return kernel, self._full_bias()
+        )[0]
 
     def _full_bias(self) -> Tensor | None:
         if self.bias is None:
@@ -177,12 +192,25 @@ class SteerableConv3d(Window, FieldModule):
         check_home(x, self.weight, self.label)
         if min(x.shape[2:]) < self.smallest_side:
             raise ValueError(self._too_small(x))
-        kernel, bias = self.kernel()
         padding: int | str = self.padding
         if self.padding_mode != "zeros":
             x = F.pad(x, 3 * self.margins, PADDING_MODES[self.padding_mode])
             padding = 0
+        if self.profile == "gaussian":
+            return self._by_axes(x, self.margins if self.padding_mode == "zeros" else (0, 0))
+        kernel, bias = self.kernel()
         return F.conv3d(x, kernel, bias, self.stride, padding, self.dilation)
+
+    def _by_axes(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+        """The same by smooth products: they act on one axis at a time."""
+        found = jets(x, self.expansion.shape, self.stride, padding, self.dilation)
+        mix = self._expanded().flatten(1)  # (C_out, C_in·20)
+        y: Tensor = mix @ found.flatten(1, 2).flatten(2)  # (B, C_out, D'·H'·W')
+        bias = self._full_bias()
+        if bias is not None:
+            y = y + bias[:, None]
+        out: Tensor = y.unflatten(2, found.shape[3:])
+        return out
 
     def _too_small(self, x: Tensor) -> str:
         return (
@@ -196,6 +224,7 @@ class SteerableConv3d(Window, FieldModule):
         """The fields and what differs from the defaults, for `print(model)`."""
         parts = [super().extra_repr(), f"kernel_size={self.kernel_size}"]
         defaults = {"stride": 1, "padding": 0, "dilation": 1, "padding_mode": "zeros"}
+        defaults |= {"profile": "shells"}
         parts += [
             f"{name}={getattr(self, name)!r}"
             for name, default in defaults.items()

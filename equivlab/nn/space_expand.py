@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from equivlab.nn.space_jets import MONOMIALS, jet_basis
 from equivlab.nn.space_kernel import KernelShape, Pair, grid_basis
 
 __all__ = ["KernelExpansion"]
@@ -33,7 +35,8 @@ class KernelExpansion:
 
     The weights are one list: block by block, ``(features out, features in, kernels)`` in each.
     The basis is one list too, so that it is a single buffer of the layer: the kernels of each
-    distinct pair of irreps once, end to end.
+    distinct pair of irreps once, end to end. Smooth kernels (the profile ``'gaussian'``) are
+    given by 20 coefficients, see `equivlab.nn.space_jets`, where others are by ``k³`` taps.
 
     Args:
         irreps_in: what the input channels are.
@@ -42,11 +45,14 @@ class KernelExpansion:
 
     Attributes:
         count: how many weights.
+        places: numbers that give a kernel from one channel to another, such as its taps.
     """
 
     def __init__(self, irreps_in: Any, irreps_out: Any, shape: KernelShape) -> None:
         self.shape = shape
-        self.side = 3 * (shape.size,)
+        smooth = shape.profile == "gaussian"
+        self.table = jet_basis if smooth else grid_basis
+        self.places = (len(MONOMIALS),) if smooth else 3 * (shape.size,)
         self.channels = irreps_out.dim, irreps_in.dim
         self.rows: list[list[_Block]] = []
         self.count = 0
@@ -54,7 +60,7 @@ class KernelExpansion:
             row = []
             for inputs, into in irreps_in:
                 pair = (into.l, into.p, out.l, out.p)
-                terms = len(grid_basis(pair, shape))
+                terms = len(self.table(pair, shape))
                 row.append(_Block(pair, inputs, outputs, terms, self.count))
                 self.count += inputs * outputs * terms
             self.rows.append(row)
@@ -71,11 +77,11 @@ class KernelExpansion:
 
     def basis(self) -> Tensor:
         """All kernels of all pairs, end to end, float64."""
-        return torch.cat([grid_basis(pair, self.shape).flatten() for pair in self._pairs])
+        return torch.cat([self.table(pair, self.shape).flatten() for pair in self._pairs])
 
     def expand(self, weight: Tensor, basis: Tensor) -> Tensor:
-        """The kernel ``(C_out, C_in, k, k, k)`` of `weight` ``(count,)`` and the `basis`."""
-        taps = self.shape.size**3
+        """The kernel ``(C_out, C_in, *places)`` of `weight` ``(count,)`` and the `basis`."""
+        taps = math.prod(self.places)
         kernels = self._by_pair(basis)
         rows = []
         for blocks in self.rows:
@@ -84,19 +90,19 @@ class KernelExpansion:
                 l_in, _, l_out, _ = block.pair
                 pairs = block.outputs * block.inputs
                 own = weight[block.weights].view(pairs, block.terms)  # (M_out·M_in, T)
-                part = own @ kernels[block.pair]  # (M_out·M_in, o·i·k³)
+                part = own @ kernels[block.pair]  # (M_out·M_in, o·i·places)
                 o, i = 2 * l_out + 1, 2 * l_in + 1
                 part = part.view(block.outputs, block.inputs, o, i * taps).transpose(1, 2)
                 parts.append(part.reshape(block.outputs * o, block.inputs * i * taps))
             rows.append(torch.cat(parts, 1))
-        return torch.cat(rows).view(*self.channels, *self.side)
+        return torch.cat(rows).view(*self.channels, *self.places)
 
     def _by_pair(self, basis: Tensor) -> dict[Pair, Tensor]:
-        """The kernels of each pair as a matrix ``(T, o·i·k³)``, views of `basis`."""
+        """The kernels of each pair as a matrix ``(T, o·i·places)``, views of `basis`."""
         found, start = {}, 0
         for pair in self._pairs:
-            terms = len(grid_basis(pair, self.shape))
-            length = (2 * pair[0] + 1) * (2 * pair[2] + 1) * self.shape.size**3
+            terms = len(self.table(pair, self.shape))
+            length = (2 * pair[0] + 1) * (2 * pair[2] + 1) * math.prod(self.places)
             found[pair] = basis[start : start + terms * length].view(terms, length)
             start += terms * length
         return found

@@ -16,7 +16,7 @@ from torch import Tensor
 from equivlab.fields.space import IrrepMaps, IrrepPoints, IrrepVectors
 from equivlab.nn.base import FieldModule
 from equivlab.nn.space_conv import Triple, cube
-from equivlab.nn.space_gate import invariants
+from equivlab.nn.space_gate import invariants, split_blocks
 
 __all__ = ["IrrepAvgPool3d", "IrrepDownsample3d", "IrrepPointReadout", "IrrepReadout"]
 
@@ -168,7 +168,9 @@ class IrrepReadout(FieldModule):
 
     Args:
         irreps: what the channels are.
-        space: over the voxels: ``'mean'`` or ``'max'``.
+        space: over the voxels: ``'mean'``, ``'max'``, or ``'rms'``, the root of the mean square. A
+            length has a kink where the feature is 0, which no grid resolves; its square has none,
+            so ``'rms'`` changes least in free rotations.
 
     Shape:
         ``(B, C, D, H, W)`` to ``(B, F)``, one number for each of the ``F`` features.
@@ -182,21 +184,34 @@ class IrrepReadout(FieldModule):
 
     in_field: IrrepMaps
 
-    def __init__(self, irreps: Any, space: Literal["mean", "max"] = "mean") -> None:
+    def __init__(self, irreps: Any, space: Literal["mean", "max", "rms"] = "mean") -> None:
         field = IrrepMaps(irreps)
         super().__init__(field, IrrepVectors(f"{field.irreps.num_irreps}x0e"))
         self.label = f"IrrepReadout({field.irreps})"
-        check_pooling(space, self.label, ("mean", "max"))
+        check_pooling(space, self.label, ("mean", "max", "rms"))
         self.space = space
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool ``(B, C, D, H, W)`` to ``(B, F)``."""
+        if self.space == "rms":
+            return root_mean_squares(self.in_field.irreps, self.check(x))
         numbers = invariants(self.in_field.irreps, self.check(x)).flatten(2)  # (B, F, D·H·W)
         return numbers.mean(2) if self.space == "mean" else numbers.amax(2)
 
     def extra_repr(self) -> str:
         """The fields and the mode, for `print(model)`."""
         return f"{super().extra_repr()}, space={self.space!r}"
+
+
+def root_mean_squares(irreps: Any, x: Tensor) -> Tensor:
+    """``sqrt(mean(|v|²))`` over the voxels, of each feature: ``(B, C, D, H, W)`` to ``(B, F)``."""
+    squares = x.flatten(2).square().mean(2)  # (B, C)
+    parts = [
+        part.unflatten(1, (multiplicity, irrep.dim)).sum(2)
+        for (multiplicity, irrep), part in zip(irreps, split_blocks(irreps, squares), strict=True)
+    ]
+    tiny = torch.finfo(x.dtype).tiny ** 0.5  # the slope of the root at 0 is not finite
+    return torch.cat(parts, 1).clamp_min(tiny).sqrt()
 
 
 class IrrepPointReadout(FieldModule):

@@ -33,6 +33,7 @@ from equivlab.sphere.projection import project_image, view_sphere
 from equivlab.sphere.projection_lonlat import project_lonlat
 from equivlab.sphere.projection_points import project_molecule, project_points
 from equivlab.sphere.projection_solids import project_mesh, project_voxels
+from equivlab.sphere.projection_voxels import project_voxel_surface
 from equivlab.sphere.rotation import rotate_blocks, rotate_coefficients, rotate_s2, rotate_so3
 from equivlab.sphere.s2 import degree_slice, s2_fft, s2_ifft
 from equivlab.sphere.so3_transform import so3_fft, so3_ifft
@@ -50,6 +51,7 @@ __all__ = [
     "project_mesh",
     "project_molecule",
     "project_points",
+    "project_voxel_surface",
     "project_voxels",
     "quadrature_weights",
     "ring_to_nest",

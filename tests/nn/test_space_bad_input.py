@@ -99,7 +99,12 @@ MAKERS: list[tuple[Callable[[], object], str]] = [
     (lambda: SteerableConv3d("1x0e", "1x3o", 3), "leads to 3o"),
     (lambda: IrrepDownsample3d("1x0e", 0), "stride must be 1 or more"),
     (lambda: IrrepAvgPool3d("1x0e", 3, padding=2), "padding up to half"),
-    (lambda: IrrepReadout("1x0e", "sum"), "one of mean, max; got 'sum'"),  # type: ignore[arg-type]
+    (lambda: SteerableConv3d("1x0e", "1x0e", 3, profile="box"), "one of 'shells', 'gaussian'"),  # type: ignore[arg-type]
+    (
+        lambda: SteerableConv3d("1x0e", "1x4e", 7, profile="gaussian"),
+        "no kernel of size 7 leads to 4e",
+    ),
+    (lambda: IrrepReadout("1x0e", "sum"), "one of mean, max, rms; got 'sum'"),  # type: ignore[arg-type]
     (lambda: IrrepPointReadout("1x0e", "min"), "got 'min'"),  # type: ignore[arg-type]
     (lambda: PointConv("1x0e", "1x0e", -1.0), "cutoff must be above 0; got -1"),
     (lambda: PointConv("1x0e", "1x0e", math.nan), "cutoff must be above 0"),

@@ -70,6 +70,51 @@ def test_convolution(kernel: int, stride: int, dtype: torch.dtype) -> None:
 
 @DTYPES
 @pytest.mark.parametrize(
+    ("kernel", "size", "options"),
+    [
+        (3, 7, {"padding": 1}),
+        (5, 7, {"padding": "same", "width": 0.8}),
+        (7, 7, {"padding": 3, "stride": 2}),
+        (14, 16, {"padding": 6, "stride": 2, "width": 2.0}),
+        (5, 7, {"padding": 2, "padding_mode": "reflect"}),
+        (3, 7, {"padding": "same", "dilation": 2}),
+    ],
+    ids=str,
+)
+def test_convolution_with_smooth_kernels(
+    kernel: int, size: int, options: dict[str, object], dtype: torch.dtype
+) -> None:
+    layer = conv(kernel, dtype, profile="gaussian", **options)
+    assert layer.is_exact(size)
+    x = maps(layer.in_field.channels, size, dtype)
+    assert cube_error(layer, x) < BOUNDS[dtype]
+
+
+def test_smooth_kernels_keep_free_rotations_of_what_the_grid_resolves() -> None:
+    """A blob turned freely: the vectors turn along, to a part in a thousand."""
+    at = torch.arange(17, dtype=torch.float64) - 8
+    z, y, x = torch.meshgrid(at, at, at, indexing="ij")
+    places = torch.stack([x, y, z], -1)
+    spots = torch.tensor([[2.0, 0, 0], [-1, 2, 0.5], [0, -1, -2], [1, 1, 1]], dtype=torch.float64)
+    turn = SO3.random_element(torch.Generator().manual_seed(0))
+
+    def blobs(at: Tensor) -> Tensor:
+        distance = torch.cdist(places.view(-1, 3), at)
+        return torch.exp(-(distance**2) / 2).sum(1).view(1, 1, 17, 17, 17)
+
+    def error(**options: object) -> float:
+        torch.manual_seed(0)
+        layer = SteerableConv3d("1x0e", "4x1o + 4x2e", 7, padding=3, dtype=torch.float64, **options)
+        norms = IrrepReadout(layer.out_field.irreps)
+        return relative(norms(layer(blobs(spots @ turn.T))), norms(layer(blobs(spots))))
+
+    smooth = error(profile="gaussian")
+    assert smooth < 1e-3
+    assert smooth < error()
+
+
+@DTYPES
+@pytest.mark.parametrize(
     ("kernel", "options"),
     [
         (1, {}),
@@ -159,6 +204,7 @@ MAP_LAYERS = [
     IrrepDownsample3d(ALL_PARITIES, 3),
     IrrepReadout(ALL_PARITIES),
     IrrepReadout(ALL_PARITIES, "max"),
+    IrrepReadout(ALL_PARITIES, "rms"),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ from equivlab.nn import (
     SteerableConv3d,
     find_neighbours,
 )
-from equivlab.nn.space_kernel import KernelShape, evaluate_basis, grid_basis
+from equivlab.nn.space_jets import jet_basis, monomial_taps
+from equivlab.nn.space_kernel import PROFILES, KernelShape, Profile, evaluate_basis, grid_basis
 from equivlab.so3 import SO3, e3nn_matrix
 from tests.laws import relative
 
@@ -55,12 +57,13 @@ def random_points(count: int, seed: int = 0) -> Tensor:
 @pytest.mark.usefixtures("e3nn_in_double")
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 @pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("profile", PROFILES)
 def test_kernels_obey_the_constraint_with_e3nns_wigner_d(
-    pair: tuple[int, int, int, int], mirrored: bool
+    pair: tuple[int, int, int, int], mirrored: bool, profile: Profile
 ) -> None:
     """K(g·p) = D_out(g) K(p) D_in(g)ᵀ at random points, for rotations and with the inversion."""
     l_in, p_in, l_out, p_out = pair
-    points, shape = 1.5 * random_points(20), KernelShape(7)
+    points, shape = 1.5 * random_points(20), KernelShape(7, profile=profile)
     kernels = evaluate_basis(pair, shape, points)  # (T, o, i, n)
     assert len(kernels) > 0
     for rotation in TURNS:
@@ -82,6 +85,43 @@ def test_the_kernels_are_all_there_and_independent(pair: tuple[int, int, int, in
     basis = grid_basis(pair, KernelShape(7))
     assert len(basis) == sum(2 * r >= f for f in degrees for r in range(4))
     assert torch.linalg.matrix_rank(basis.flatten(1)) == len(basis)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_smooth_kernels_are_sums_of_products_along_the_axes(
+    pair: tuple[int, int, int, int],
+) -> None:
+    shape = KernelShape(7, width=1.1, profile="gaussian")
+    wanted = evaluate_basis(pair, shape, shape.points())
+    basis = jet_basis(pair, shape)
+    found = torch.einsum("toim,mzyx->toizyx", basis, monomial_taps(shape))
+    scale = wanted.square().sum((1, 2, 3, 4, 5), keepdim=True) / wanted.shape[1]
+    assert len(basis) == len(wanted) > 0
+    assert relative(found, wanted / scale.sqrt()) < 1e-12
+    assert torch.linalg.matrix_rank(basis.flatten(1)) == len(basis)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 7, "padding": 3},
+        {"kernel_size": 4, "padding": 1, "stride": 2},
+        {"kernel_size": 5, "padding": "same", "dilation": 2, "width": 0.8},
+        {"kernel_size": 3},
+    ],
+    ids=str,
+)
+def test_smooth_kernels_act_as_pytorchs_convolution(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    layer = SteerableConv3d(
+        "2x0e + 1x1o", "2x0e + 1x1o + 1x2e", dtype=torch.float64, profile="gaussian", **options
+    )
+    assert layer.bias is not None
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(2, 5, 10, 9, 11, dtype=torch.float64)
+    kernel, bias = layer.kernel()
+    wanted = F.conv3d(x, kernel, bias, layer.stride, options.get("padding", 0), layer.dilation)
+    assert relative(layer(x), wanted) < 1e-12
 
 
 @pytest.mark.usefixtures("e3nn_in_double")

@@ -11,7 +11,9 @@ from torch import nn
 from equivlab.models.sphere import (
     SphericalMoleculeCNN,
     planar_digit_cnn,
+    smooth_spherical_atom_cnn,
     smooth_spherical_digit_cnn,
+    smooth_spherical_shape_cnn,
     spherical_digit_cnn,
     spherical_shape_cnn,
 )
@@ -92,6 +94,38 @@ def test_molecule_network_is_invariant() -> None:
     assert relative(model(rotate_s2(x, ROTATIONS), mask), energy) < 0.05
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("build", "channels", "bandwidth", "last"),
+    [(smooth_spherical_shape_cnn, 7, 16, -2), (smooth_spherical_atom_cnn, 10, 10, 7)],
+)
+def test_invariance_of_smooth_features(
+    build: Callable[[], nn.Module], channels: int, bandwidth: int, last: int
+) -> None:
+    """Of the means over SO(3), against their variation between inputs."""
+    torch.manual_seed(0)
+    model = build()
+    x = smooth_signals(channels, bandwidth)
+    model(x)  # running statistics
+    features = model.eval()[:last]
+    still, turned = features(x), features(rotate_s2(x, ROTATIONS))
+    assert still.shape == (4, 64)
+    assert float((turned - still).norm() / (still - still.mean(0)).norm()) < 0.03
+
+
+@torch.no_grad()
+def test_a_molecule_network_with_other_features() -> None:
+    torch.manual_seed(0)
+    atoms = smooth_spherical_atom_cnn(5, bandwidth=6)
+    model = SphericalMoleculeCNN(features=atoms).eval()
+    x = smooth_signals(15, 6).view(4, 3, 5, 12, 12)
+    mask = torch.ones(4, 3, dtype=torch.bool)
+    energy = model(x, mask)
+    assert energy.shape == (4,)
+    assert model.features is atoms
+    assert relative(model(rotate_s2(x, ROTATIONS), mask), energy) < 0.02
+
+
 def test_every_weight_learns() -> None:
     for build in (spherical_digit_cnn, smooth_spherical_digit_cnn):
         model = build(bandwidth=12)
@@ -99,6 +133,10 @@ def test_every_weight_learns() -> None:
         for name, weight in model.named_parameters():
             assert weight.grad is not None, name
             assert bool(torch.isfinite(weight.grad).all()), name
+    for build in (smooth_spherical_atom_cnn, smooth_spherical_shape_cnn):
+        model = build(in_channels=2, bandwidth=8)
+        model(torch.randn(4, 2, 16, 16)).square().sum().backward()
+        assert all(weight.grad is not None for weight in model.parameters())
     molecules = SphericalMoleculeCNN()
     molecules(torch.randn(2, 3, 5, 20, 20), torch.ones(2, 3, dtype=torch.bool)).sum().backward()
     assert all(weight.grad is not None for weight in molecules.parameters())
