@@ -4,6 +4,7 @@
     python benchmarks/lensing.py fixed --epochs 8 --threads 1      # the fixed-orientation defect
     python benchmarks/lensing.py labels --threads 1                # 1, 3, 10, 30, 100 % of labels
     python benchmarks/lensing.py transfer --threads 1              # Model I first, then Model II
+    python benchmarks/lensing.py main --model IV --galaxies stamps.npz       # real galaxies
     python benchmarks/lensing.py table                             # what is done so far
     python benchmarks/lensing.py ship --fractions 1 --networks P4   # its weights into the package
 
@@ -11,7 +12,9 @@ Every network has the same images, number of epochs, augmentation (each image by
 element of P4M, which costs nothing), size preparation and read-out over space; the epoch is
 chosen on validation images, the test images are used once. Image sets, checkpoints and results
 lie in `benchmarks/runs`; a killed run goes on. `--model I --pixels 150 --per-class 30000
---width 64` is the published size, for a GPU.
+--width 64` is the published size, for a GPU. Real galaxies are shared out before anything is
+simulated: of every seven, five lie behind the training images, one behind those of validation
+and one behind those of the test, so no network has seen the galaxies that it is tested on.
 """
 
 from __future__ import annotations
@@ -26,12 +29,14 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from equivlab.data.batches import Batches, stratified
 from equivlab.data.digits import rotate_each
 from equivlab.data.lens_sets import simulate_to_shards
+from equivlab.data.lens_stamps import galaxy_stamps
 from equivlab.data.lensing import CLASSES, lens_recipe
 from equivlab.data.shards import ShardedImages, sha256_of
 from equivlab.data.stretch import sqrt_stretch, standardise_each
@@ -39,7 +44,15 @@ from equivlab.groups import P4, P4M
 from equivlab.models.resnet import ResNet18
 from equivlab.pretrained import ModelCard, save_pretrained
 from equivlab.train import predict
-from equivlab.training import ImageClassifier, Machine, Recipe, auc_with_intervals, fit_lightning
+from equivlab.training import (
+    GradualUnfreezing,
+    ImageClassifier,
+    Machine,
+    Recipe,
+    auc_with_intervals,
+    fit_lightning,
+)
+from equivlab.transfer import learning_rates
 
 RUNS = Path(__file__).parent / "runs" / "lensing"
 GROUPS = {"plain": None, "P4": P4, "P4M": P4M}
@@ -54,6 +67,7 @@ class Sets:
     pixels: int | None
     per_class: int
     orientation: str = "uniform"
+    galaxies: str = ""
 
     def make(self, name: str) -> ShardedImages:
         """``train``, ``validate`` or ``test``, simulated once."""
@@ -62,8 +76,23 @@ class Sets:
         count = 3 * max(2, round(self.per_class * share))
         recipe = lens_recipe(self.model, self.pixels, orientation=self.orientation)
         size = recipe.camera.pixels
-        folder = RUNS / f"set-{self.model}-{size}px-{self.orientation}-{name}-{count}"
-        return simulate_to_shards(folder, recipe, count, seed=seed, progress=sys.stderr.isatty())
+        folder = RUNS / f"set-{self.model}-{size}px-{self.orientation}{self.behind}-{name}-{count}"
+        return simulate_to_shards(
+            folder, recipe, count, seed=seed, stamps=self.stamps(name), progress=sys.stderr.isatty()
+        )
+
+    @property
+    def behind(self) -> str:
+        """For the names of folders: what the sources are."""
+        return "-galaxies" if self.galaxies else ""
+
+    def stamps(self, name: str) -> np.ndarray | None:
+        """The real galaxies of this set; no galaxy is in two of them."""
+        if not self.galaxies:
+            return None
+        all_of_them = galaxy_stamps(self.galaxies)
+        place = np.arange(len(all_of_them)) % 7
+        return all_of_them[{"train": place < 5, "validate": place == 5, "test": place == 6}[name]]
 
 
 @dataclass(frozen=True)
@@ -79,14 +108,19 @@ class Task:
     fraction: float = 1.0
     seed: int = 0
     start: str = "scratch"
+    lr: float = 2e-3
+    tune: str = "all"
 
     @property
     def folder(self) -> Path:
         """Where its checkpoints and its result lie."""
         s = self.sets
         parts = [self.network, f"w{self.width}-{self.stem}", f"{s.model}-{s.pixels or 'own'}px"]
-        parts += [s.orientation, f"{s.per_class}a", f"{self.fraction:g}of", f"{self.epochs}ep"]
-        return RUNS / "-".join([*parts, self.start, f"seed{self.seed}"])
+        parts += [s.orientation + s.behind, f"{s.per_class}a", f"{self.fraction:g}of"]
+        parts += [f"{self.epochs}ep", self.start]
+        parts += [] if self.lr == Task.lr else [f"lr{self.lr:g}"]
+        parts += [] if self.tune == "all" else [self.tune]
+        return RUNS / "-".join([*parts, f"seed{self.seed}"])
 
 
 def prepare(x: Tensor) -> Tensor:
@@ -98,9 +132,32 @@ def network(task: Task) -> ImageClassifier:
     """The network with weights drawn from the seed."""
     torch.manual_seed(zlib.crc32(task.network.encode()) + task.seed)
     group = GROUPS[task.network]
-    model = ResNet18(group, 1, 3, task.width, stem=task.stem, exact_size=True)  # type: ignore[arg-type]
-    recipe = Recipe(task.epochs, task.batch_size, seed=task.seed)
-    return ImageClassifier(model, len(CLASSES), recipe, prepare)
+    channels = lens_recipe(task.sets.model).channels
+    model = ResNet18(group, channels, 3, task.width, stem=task.stem, exact_size=True)  # type: ignore[arg-type]
+    recipe = Recipe(task.epochs, task.batch_size, task.lr, seed=task.seed)
+    groups = learning_rates if task.tune == "gradual" else None
+    return ImageClassifier(model, len(CLASSES), recipe, prepare, groups)
+
+
+def begin_with(classifier: ImageClassifier, before: Task) -> None:
+    """The weights of another run's best epoch; its one channel is shared by the colours."""
+    best = torch.load(before.folder / "best.ckpt", weights_only=True)["state_dict"]
+    colours = classifier.model.conv1.weight.shape[1]
+    first = best["model.conv1.weight"]
+    best["model.conv1.weight"] = first.expand(-1, colours, -1, -1) / colours
+    classifier.load_state_dict(best)
+
+
+def thawing(task: Task) -> list[GradualUnfreezing]:
+    """All at once, the head only, or from the head down in the first half of the epochs."""
+    if task.tune == "all":
+        return []
+    down = ("layer4", "layer3", "layer2", "layer1", "stem") if task.tune == "gradual" else ()
+    plan: dict[int, tuple[str, ...]] = {}
+    for n, stage in enumerate(down, 1):
+        epoch = round(n * task.epochs / 2 / len(down))
+        plan[epoch] = (*plan.get(epoch, ()), stage)
+    return [GradualUnfreezing(plan)]
 
 
 def run(task: Task, before: Task | None = None) -> dict:
@@ -114,8 +171,7 @@ def run(task: Task, before: Task | None = None) -> dict:
     judges = torch.arange(len(validate) if task.fraction == 1 else min(450, len(validate)))
     classifier = network(task)
     if before is not None:
-        best = torch.load(before.folder / "best.ckpt", weights_only=True)
-        classifier.load_state_dict(best["state_dict"])
+        begin_with(classifier, before)
     started = time.process_time()
     report = fit_lightning(
         classifier,
@@ -123,6 +179,7 @@ def run(task: Task, before: Task | None = None) -> dict:
         Batches(validate, judges),
         task.folder,
         machine=Machine(devices=1),
+        callbacks=list(thawing(task)),
         progress=sys.stderr.isatty(),
     )
     seconds = time.process_time() - started
@@ -173,7 +230,8 @@ def ship(task: Task) -> None:
     classifier = network(task)
     classifier.load_state_dict(best["state_dict"])
     model, sets = lens_recipe(task.sets.model, task.sets.pixels).name, task.sets
-    settings = {"group": task.network, "in_channels": 1, "classes": 3}
+    group = "none" if task.network == "plain" else task.network
+    settings = {"group": group, "in_channels": 1, "classes": 3}
     settings |= {"width": task.width, "stem": task.stem, "exact_size": True}
     card = ModelCard(
         "ResNet18",
@@ -182,7 +240,10 @@ def ship(task: Task) -> None:
         f"(equivlab.data.simulate, seed 0), orientations {sets.orientation}; the epoch chosen on "
         "others (seed 1)",
         f"{classifier.recipe!r}; the best epoch of {task.epochs}; benchmarks/lensing.py",
-        {f"macro AUC, {k} test images (seed 2)": v["macro"][0] for k, v in result["test"].items()},
+        {
+            f"macro AUC, {k} test images (seed 2)": round(v["macro"][0], 4)
+            for k, v in result["test"].items()
+        },
         prepare="standardise_each(sqrt_stretch(flux)), both of equivlab.data",
     )
     name = f"lenses-{sets.model.lower()}-{task.network.lower()}"
@@ -222,11 +283,15 @@ def main() -> None:
     parser.add_argument("--stem", default="full")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--galaxies", default="", help="an .npz file of real galaxies as sources")
+    parser.add_argument("--first-per-class", type=int, help="Model I images of a class to begin on")
+    parser.add_argument("--lr", type=float, default=Task.lr, help="of the run after the first")
+    parser.add_argument("--tune", default="all", choices=["all", "gradual", "frozen"])
     parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
-    sets = Sets(a.model, a.pixels, a.per_class)
+    sets = Sets(a.model, a.pixels, a.per_class, galaxies=a.galaxies)
     base = [Task(n, sets, a.width, a.stem, a.epochs, seed=a.seed) for n in a.networks]
     tests = ["upright", "rotated", "mirrored"]
     if a.what == "main":
@@ -238,7 +303,8 @@ def main() -> None:
     elif a.what in ("labels", "transfer", "ship"):
         results = []
         for task in base:
-            first = replace(task, sets=replace(sets, model="I", pixels=64))
+            first = replace(task, sets=Sets("I", 64, a.first_per_class or a.per_class))
+            start = f"transfer{a.first_per_class or ''}"
             if a.what == "transfer":
                 run(first)
             for fraction in a.fractions:
@@ -249,7 +315,8 @@ def main() -> None:
                 if a.what == "ship":
                     ship(part)
                 elif a.what == "transfer":
-                    results.append(run(replace(part, start="transfer"), first))
+                    part = replace(part, start=start, lr=a.lr, tune=a.tune)
+                    results.append(run(part, first))
                 else:
                     results.append(run(part))
     else:

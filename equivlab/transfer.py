@@ -20,6 +20,7 @@ from equivlab.nn import (
     InvariantReadout,
 )
 from equivlab.nn.conv import PlanarConv
+from equivlab.transfer_norms import renew_norms
 from equivlab.transfer_space import SPACE_CONVERTERS
 from equivlab.transfer_stages import (
     freeze,
@@ -35,6 +36,7 @@ __all__ = [
     "from_plain",
     "learning_rates",
     "load",
+    "renew_norms",
     "replace_head",
     "save",
     "stages",

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from equivlab.fields import Invariant
 from equivlab.nn.conv import PlanarConv
+from equivlab.transfer_norms import is_held, stay_in_eval
 
 __all__ = ["freeze", "from_plain", "learning_rates", "replace_head", "stages", "unfreeze"]
 
@@ -87,8 +88,8 @@ def freeze(model: nn.Module, *names: str) -> list[str]:
             parameter.requires_grad_(False)
         if isinstance(part, nn.modules.batchnorm._BatchNorm):
             part.eval()
-            if not _is_held(part):
-                part.register_forward_pre_hook(_stay_in_eval)
+            if not is_held(part):
+                part.register_forward_pre_hook(stay_in_eval)
     return list(chosen)
 
 
@@ -99,19 +100,10 @@ def unfreeze(model: nn.Module, *names: str) -> list[str]:
         for parameter in part.parameters(recurse=False):
             parameter.requires_grad_(True)
         for key, hook in list(part._forward_pre_hooks.items()):
-            if hook is _stay_in_eval:
+            if hook is stay_in_eval:
                 del part._forward_pre_hooks[key]
                 part.train(model.training)
     return list(chosen)
-
-
-def _is_held(module: nn.Module) -> bool:
-    return any(hook is _stay_in_eval for hook in module._forward_pre_hooks.values())
-
-
-def _stay_in_eval(module: nn.Module, inputs: Any) -> None:
-    """A function of the module, not a method: so a copy of the network is frozen too."""
-    module.training = False
 
 
 def replace_head(model: nn.Module, classes: int, seed: int = 0) -> nn.Linear:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import gc
 import json
 import os
 import signal
@@ -94,6 +95,34 @@ def test_mapped_or_read_is_the_same(tmp_path: Path, mapped_mb: float | None) -> 
     assert labels.tolist() == [n % 3 for n in order]
     maps = sum(shard.mapped is not None for shard in found._open.values())
     assert maps == {0: 0, 1e-3: 1, None: 4}[mapped_mb]
+
+
+def test_only_some_files_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are read, with workers too, and none is left open in the end."""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("no list of open files on this system")
+    monkeypatch.setattr("equivlab.data.shards.OPEN_FILES", 2)
+    write_shards(tmp_path, make, 30, {}, shard_size=8, progress=False)
+    found = ShardedImages(tmp_path, mapped_mb=0)
+
+    def open_shards() -> int:
+        links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return sum(link.name.startswith("images-") for link in links)
+
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0)).tolist()
+    assert found.batch(order)[0][:, 0, 0, 0].tolist() == order
+    assert open_shards() == 2
+    loader = DataLoader(found, batch_size=5, collate_fn=found.collate, num_workers=2)
+    assert torch.cat([images for images, _ in loader])[:, 0, 0, 0].tolist() == list(range(30))
+    assert found.batch([])[0].shape == (0, 1, 4, 4)
+    for number in (0, 3):  # one that is open, and one that is opened for each image
+        path = tmp_path / f"images-{number:05d}.npy"
+        os.truncate(path, path.stat().st_size - 4)
+        with pytest.raises(ValueError, match=r"images-0000\d.npy was cut short while it was read"):
+            found.batch([min(8 * number + 7, 29)])
+    del found, loader
+    gc.collect()
+    assert open_shards() == 0
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from equivlab.data.download import fetch
 from equivlab.data.folders import FolderImages, read_image
 from equivlab.data.globes import earth_topography, globe_signals
 from equivlab.data.lens_sets import simulate_to_shards
+from equivlab.data.lens_stamps import drawn_galaxies, galaxy_stamps
 from equivlab.data.lensing import LensRecipe, lens_recipe, simulate
 from equivlab.data.molecules import qm7
 from equivlab.data.shape_files import load_shapes
@@ -33,9 +34,11 @@ __all__ = [
     "blob_grids",
     "crop_centre",
     "digit_images",
+    "drawn_galaxies",
     "earth_topography",
     "fetch",
     "furniture",
+    "galaxy_stamps",
     "globe_signals",
     "lens_recipe",
     "load_shapes",

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from torch.utils.data import Dataset
 __all__ = ["ShardedImages", "verify_shards"]
 
 FORMAT = "equivlab-shards-1"
+OPEN_FILES = 100  # kept open, as opening a file takes longer than reading an image; macOS has 256
 Batch = tuple[Tensor, Tensor]
 
 
@@ -119,7 +121,7 @@ class ShardedImages(Dataset[Batch]):
         folder: where `write_shards` put them.
         transform: applied to each batch ``(B, C, H, W)``, for example `scale_each`.
         mapped_mb: megabytes of shards that are mapped into the address space; all others are
-            read image by image, at half the speed. Mapped pages are the system's cache, which
+            read image by image, which is slower. Mapped pages are the system's cache, which
             takes them back at will, but they are counted as memory of the process. By default
             all, and none where the address space is limited.
 
@@ -193,43 +195,54 @@ class ShardedImages(Dataset[Batch]):
             )
         images = np.empty((len(where), *self.shape), self.manifest["dtype"])
         labels = np.empty(len(where), np.int64)
+        memory = images.reshape(len(where), math.prod(self.shape)).view(np.uint8)  # (B, bytes)
         shards, rows = (part.tolist() for part in np.divmod(where, self.shard_size))
         for place, (number, row) in enumerate(zip(shards, rows, strict=True)):
-            shard = self._shard(number)
-            shard.read(row, images[place])
+            shard = self._open.get(number) or self._open_shard(number)
+            shard.read(row, memory[place])
             labels[place] = shard.labels[row]
         stack = torch.from_numpy(images)
         return stack if self.transform is None else self.transform(stack), torch.from_numpy(labels)
 
-    def _shard(self, number: int) -> _Shard:
-        """One shard, opened once."""
-        if number not in self._open:
-            used = sum(one.size for one in self._open.values() if one.mapped is not None)
-            self._open[number] = _Shard(self.folder, number, self._mappable - used)
+    def _open_shard(self, number: int) -> _Shard:
+        """Open one shard."""
+        used = sum(one.size for one in self._open.values() if one.mapped is not None)
+        few = len(self._open) < OPEN_FILES
+        self._open[number] = _Shard(self.folder, number, self._mappable - used, few)
         return self._open[number]
 
 
 class _Shard:
     """A file of images, mapped if it has no more than `mappable` bytes, and its labels."""
 
-    def __init__(self, folder: Path, number: int, mappable: float) -> None:
+    def __init__(self, folder: Path, number: int, mappable: float, keep_open: bool) -> None:
         self.path = folder / f"images-{number:05d}.npy"
         self.labels = np.load(folder / f"labels-{number:05d}.npy", allow_pickle=False)
         self.size = self.path.stat().st_size
-        self.mapped: NDArray[Any] | None = None
+        self.mapped: NDArray[np.uint8] | None = None
+        self._handle: int | None = None
         if self.size <= mappable:
             mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            self.mapped = np.ndarray(mapped.shape, mapped.dtype, mapped)  # memmap slices slowly
+            rows = mapped.reshape(len(mapped), -1).view(np.uint8)
+            self.mapped = np.ndarray(rows.shape, rows.dtype, rows)  # memmap slices slowly
+        elif keep_open and hasattr(os, "preadv"):  # not on Windows
+            self._handle = os.open(self.path, os.O_RDONLY)
+            weakref.finalize(self, os.close, self._handle)
 
-    def read(self, row: int, into: NDArray[Any]) -> None:
-        """Copy one image into the memory given."""
+    def read(self, row: int, into: NDArray[np.uint8]) -> None:
+        """Copy the bytes of one image into the memory given."""
         if self.mapped is not None:
-            into[...] = self.mapped[row]
+            into[:] = self.mapped[row]
             return
-        with self.path.open("rb", buffering=0) as stream:
-            stream.seek(self.size - (len(self.labels) - row) * into.nbytes)  # the last ends it
-            done = stream.readinto(into.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-        if done != into.nbytes:
+        at = self.size - (len(self.labels) - row) * len(into)  # the last image ends the file
+        if self._handle is not None:
+            # The place comes with the call, so processes can share the open file after a fork.
+            done = os.preadv(self._handle, [into.data], at)
+        else:
+            with self.path.open("rb", buffering=0) as stream:
+                stream.seek(at)
+                done = stream.readinto(into)  # type: ignore[arg-type]
+        if done != len(into):
             raise ValueError(f"{self.path} was cut short while it was read. Make the set again.")
 
 

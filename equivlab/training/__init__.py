@@ -4,12 +4,14 @@ It needs the extra ``train`` (``pip install "equivlab[train]"``). `equivlab.trai
 small loop that needs nothing.
 """
 
+from equivlab.training.averaging import EqualWeightAveraging
 from equivlab.training.classifier import ImageClassifier, Recipe
 from equivlab.training.run import FitReport, Machine, fit_lightning
 from equivlab.training.scores import Interval, auc_with_intervals, confusion_matrix
 from equivlab.training.thawing import GradualUnfreezing
 
 __all__ = [
+    "EqualWeightAveraging",
     "FitReport",
     "GradualUnfreezing",
     "ImageClassifier",

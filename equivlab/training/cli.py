@@ -6,7 +6,8 @@ r"""``python -m equivlab``: simulate sets of lenses and train on them, in a term
         --model.group P4M --model.recipe.epochs 10 --trainer.devices 4 --folder runs/p4m
 
 ``train`` is Lightning's own command line: ``--help`` lists everything, ``--print_config`` writes
-a configuration, ``--config`` reads one. Run the same command again after a kill: it goes on.
+a configuration, ``--config`` reads one. Run the same command again after a kill: it goes on. To
+keep the mean of the last weights: ``--trainer.callbacks+=equivlab.training.EqualWeightAveraging``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from equivlab.data.shards import ShardedImages
 from equivlab.data.stretch import arcsinh_stretch, sqrt_stretch, standardise_each
 from equivlab.groups import P4, P4M
 from equivlab.models.resnet import ResNet18
+from equivlab.nn import synced_norm
 from equivlab.training.classifier import ImageClassifier, Recipe
 from equivlab.training.run import ImageData, checkpoints, loggers
 
@@ -55,6 +57,8 @@ class LensNetwork(ImageClassifier):
         stem: as `equivlab.models.ResNet18`.
         stretch: applied to the flux before each image is standardised.
         recipe: how it learns.
+        sync_norms: batch norms of several devices share their statistics. (Lightning's own
+            ``trainer.sync_batchnorm`` knows nothing of groups.)
     """
 
     def __init__(
@@ -66,9 +70,12 @@ class LensNetwork(ImageClassifier):
         stem: Literal["full", "no_pool", "small"] = "full",
         stretch: Literal["none", "sqrt", "arcsinh"] = "sqrt",
         recipe: Recipe = RECIPE,
+        sync_norms: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
         network = ResNet18(GROUPS[group], in_channels, classes, width, stem=stem, exact_size=True)
+        if sync_norms:
+            synced_norm.sync_norms(network)
         super().__init__(network, classes, recipe, STRETCHES[stretch])
 
 

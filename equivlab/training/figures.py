@@ -1,4 +1,4 @@
-"""Figures that a paper could print: ROC curves, confusion, accuracy against the angle.
+"""Figures that a paper could print: ROC curves, confusion, accuracy by angle, AUC by labels.
 
 Every function draws on the axes given (or new ones) and returns them. Colours are Okabe & Ito's,
 told apart by every kind of colour vision.
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from equivlab.training.scores import auc_with_intervals, confusion_matrix
+from equivlab.training.scores import Interval, auc_with_intervals, confusion_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_accuracy", "plot_confusion", "plot_roc"]
+__all__ = ["plot_accuracy", "plot_confusion", "plot_label_shares", "plot_roc"]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLES = ("-", "--", "-.", ":")
@@ -107,6 +107,51 @@ def plot_accuracy(
     ax.set(xlabel="angle of the test images (degrees)", ylabel="accuracy (%)")
     if max(angles_deg) - min(angles_deg) >= 90:
         ax.set_xticks(range(int(min(angles_deg)), int(max(angles_deg)) + 1, 45))
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_label_shares(
+    shares: Sequence[float], curves: Mapping[str, Sequence[Interval]], ax: Axes | None = None
+) -> Axes:
+    """AUC with its interval against the share of the labels, on a logarithmic axis.
+
+    Points of the same share stand side by side, so that their intervals can be told apart.
+
+    Args:
+        shares: of the labels, 0 to 1, rising.
+        curves: for each way of training its name and an `Interval` for each share.
+        ax: where to draw.
+
+    Raises:
+        ValueError: a curve with more or fewer points than shares.
+    """
+    ax = _axes(ax, (5.6, 4.0))
+    for k, (name, points) in enumerate(curves.items()):
+        if len(points) != len(shares):
+            raise ValueError(
+                f"plot_label_shares wants an interval for each of the {len(shares)} shares; "
+                f"{name!r} has {len(points)}."
+            )
+        aside = 1.05 ** (k - (len(curves) - 1) / 2)
+        values = [point.value for point in points]
+        below = [max(0.0, point.value - point.low) for point in points]
+        above = [max(0.0, point.high - point.value) for point in points]
+        ax.errorbar(
+            [100 * share * aside for share in shares],
+            values,
+            (below, above),
+            color=COLOURS[k % len(COLOURS)],
+            marker="os^Dv"[k % 5],
+            linestyle=STYLES[k % len(STYLES)],
+            capsize=3,
+            label=name,
+        )
+    ax.set_xscale("log")
+    ax.set_xticks([100 * share for share in shares], [f"{100 * share:g} %" for share in shares])
+    ax.minorticks_off()
+    ax.set(xlabel="share of the labels", ylabel="macro AUC (95 % interval)")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
     return ax

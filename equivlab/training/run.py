@@ -26,6 +26,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from equivlab.data.batches import Batches, EpochBatches, ImageSet, loader
+from equivlab.nn.synced_norm import sync_norms
+from equivlab.training.averaging import EqualWeightAveraging
 from equivlab.training.classifier import ImageClassifier
 
 __all__ = ["FitReport", "ImageData", "Machine", "fit_lightning"]
@@ -43,6 +45,8 @@ class Machine:
         precision: ``'32-true'``, ``'bf16-mixed'``; ``'auto'``: bf16 on a GPU that has it.
         workers: processes that load images.
         compile: `torch.compile` the network.
+        sync_norms: the batch norms of several devices share their statistics, see
+            `equivlab.nn.synced_norm`; then the result does not depend on how many there are.
     """
 
     accelerator: str = "auto"
@@ -52,6 +56,7 @@ class Machine:
     precision: str = "auto"
     workers: int = 0
     compile: bool = False
+    sync_norms: bool = False
 
     @property
     def lightning_precision(self) -> Any:
@@ -107,6 +112,7 @@ def fit_lightning(
     *,
     machine: Machine | None = None,
     ema: float | None = None,
+    swa: float | None = None,
     patience: int | None = None,
     callbacks: list[Callback] | None = None,
     progress: bool = True,
@@ -125,14 +131,18 @@ def fit_lightning(
         machine: devices and precision; found by itself.
         ema: average the weights with this decay a step, for example 0.999, and validate and
             keep the average.
+        swa: from this share of the epochs on, for example 0.75, validate and keep the mean of
+            the weights since then, with statistics of its own; see `EqualWeightAveraging`.
         patience: stop after so many epochs without a better AUC.
         callbacks: more of Lightning's.
         progress: show bars.
 
     Raises:
         FloatingPointError: the loss is no longer finite.
-        ValueError: the folder belongs to a run with another recipe.
+        ValueError: the folder belongs to a run with another recipe, or both `ema` and `swa`.
     """
+    if ema is not None and swa is not None:
+        raise ValueError(f"fit_lightning averages weights in one way: ema={ema} or swa={swa}.")
     folder = Path(folder)
     machine, recipe = machine or Machine(), classifier.recipe
     parts = [s if isinstance(s, Batches) else Batches(s) for s in (train, validate)]
@@ -142,10 +152,15 @@ def fit_lightning(
         chosen.append(TQDMProgressBar())
     if ema is not None:
         chosen.append(EMAWeightAveraging(decay=ema))
+    if swa is not None:
+        chosen.append(EqualWeightAveraging(swa))
     if patience is not None:
         chosen.append(EarlyStopping("val_auc", mode="max", patience=patience))
+    if machine.sync_norms:
+        sync_norms(classifier.model)
     if machine.compile:
         classifier.model.compile()
+    classifier.train()  # Lightning leaves the mode alone, and a loaded network is in eval()
     last = folder / "last.ckpt"
     with _quiet(), torch.random.fork_rng():
         trainer = _trainer(machine, recipe.epochs, folder, chosen, progress)
