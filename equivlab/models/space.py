@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from equivlab.fields.space import IrrepMaps, IrrepVectors
 from equivlab.nn.space_conv import SteerableConv3d
 from equivlab.nn.space_gate import IrrepBatchNorm, IrrepGate
-from equivlab.nn.space_kernel import Profile
 from equivlab.nn.space_pool import IrrepDownsample3d, IrrepReadout
 
 __all__ = ["PlainCNN3d", "SmoothSteerableCNN3d", "SteerableCNN3d"]
@@ -52,8 +51,6 @@ class SteerableCNN3d(nn.Module):
         kernel_sizes: of the convolutions.
         dropout: probability to drop a number before each ordinary layer in training.
         size: voxels a side, where known: then `equivlab.transfer.to_plain` can convert it.
-        profile: of the kernels; see `equivlab.nn.SteerableConv3d`.
-        width: of the profiles, in voxels.
 
     Shape:
         ``(B, in_channels, D, D, D)`` to ``(B, classes)``.
@@ -70,8 +67,6 @@ class SteerableCNN3d(nn.Module):
         kernel_sizes: Sequence[int] = KERNELS,
         dropout: float = 0.0,
         size: int | None = None,
-        profile: Profile = "shells",
-        width: float | None = None,
     ) -> None:
         super().__init__()
         _check_stages(stages, kernel_sizes)
@@ -81,9 +76,7 @@ class SteerableCNN3d(nn.Module):
         layers: list[nn.Module] = []
         for number, (stage, k) in enumerate(zip(stages, kernel_sizes, strict=True), 1):
             gate = IrrepGate(stage)
-            conv = SteerableConv3d(
-                before, gate.irreps_in, k, padding=k // 2, bias=False, profile=profile, width=width
-            )
+            conv = SteerableConv3d(before, gate.irreps_in, k, padding=k // 2, bias=False)
             layers += [conv, IrrepBatchNorm(gate.irreps_in, centre=False), gate]
             before = gate.out_field.irreps
             if number in HALVE_AFTER:

@@ -178,10 +178,5 @@ class PlanarConv(Window, FieldModule):
     def extra_repr(self) -> str:
         """The fields and what differs from the defaults, for `print(model)`."""
         parts = [super().extra_repr(), f"kernel_size={self.kernel_size}"]
-        defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "padding_mode": "zeros"}
-        parts += [
-            f"{name}={getattr(self, name)!r}"
-            for name, default in defaults.items()
-            if getattr(self, name) != default
-        ]
+        parts += self.options_text(groups=1)
         return ", ".join(parts + (["bias=False"] if self.bias is None else []))

@@ -223,14 +223,10 @@ class SteerableConv3d(Window, FieldModule):
     def extra_repr(self) -> str:
         """The fields and what differs from the defaults, for `print(model)`."""
         parts = [super().extra_repr(), f"kernel_size={self.kernel_size}"]
-        defaults = {"stride": 1, "padding": 0, "dilation": 1, "padding_mode": "zeros"}
-        defaults |= {"profile": "shells"}
-        parts += [
-            f"{name}={getattr(self, name)!r}"
-            for name, default in defaults.items()
-            if getattr(self, name) != default
-        ]
-        return ", ".join(parts)
+        parts += self.options_text()
+        return ", ".join(
+            parts + ([] if self.profile == "shells" else [f"profile={self.profile!r}"])
+        )
 
 
 def cube(value: Triple, name: str, label: str) -> int:

@@ -26,7 +26,7 @@ MONOMIALS = [(a, b, c) for a in POWERS for b in POWERS for c in POWERS if a + b 
 
 def monomial_taps(shape: KernelShape) -> Tensor:
     """The products ``g_a(x) g_b(y) g_c(z)`` on the taps, ``(20, k, k, k)`` with axes ``z y x``."""
-    along = _profiles(shape.offsets() / shape.width)  # (4, k)
+    along = _axis_taps(shape)
     products = [torch.einsum("x,y,z->zyx", *(along[p] for p in powers)) for powers in MONOMIALS]
     return torch.stack(products)
 
@@ -82,7 +82,7 @@ def _along(
 ) -> Tensor:
     """The four profiles along one axis as matrices ``(4, out, size)``, float64."""
     k = shape.size
-    taps = _profiles(shape.offsets() / shape.width)
+    taps = _axis_taps(shape)
     padded = sum(padding) + size
     count = (padded - dilation * (k - 1) - 1) // stride + 1
     out = torch.zeros(len(taps), count, padded, dtype=torch.float64)
@@ -91,7 +91,8 @@ def _along(
     return F.pad(out, (-padding[0], -padding[1]))
 
 
-def _profiles(t: Tensor) -> Tensor:
-    """``g_0(t)`` to ``g_3(t)``, ``(4, k)``, for offsets `t` in widths."""
+def _axis_taps(shape: KernelShape) -> Tensor:
+    """``g_0`` to ``g_3`` on the taps of one axis, ``(4, k)``."""
+    t = shape.offsets() / shape.width
     gaussian = torch.exp(-t.square() / 2)
     return torch.stack([t**power * gaussian for power in POWERS])

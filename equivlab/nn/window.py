@@ -62,6 +62,15 @@ class Window:
         total = self.dilation * (self.kernel_size - 1) if self.padding == "same" else 0
         return total // 2, total - total // 2
 
+    def options_text(self, **more: object) -> list[str]:
+        """What differs from the defaults, of the window and of `more`, for `print(model)`."""
+        usual = {"stride": 1, "padding": 0, "dilation": 1, **more, "padding_mode": "zeros"}
+        return [
+            f"{name}={getattr(self, name)!r}"
+            for name, default in usual.items()
+            if getattr(self, name) != default
+        ]
+
     @property
     def smallest_side(self) -> int:
         """The least size of an axis that the window and the padding can take."""

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from nbconvert.preprocessors import ExecutePreprocessor
 from PIL import Image
 
-from equivlab.widgets.export import OfflineHTMLExporter
+from tests.widgets.chromium import IN_BROWSER, exported_page
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed"),
-]
+pytestmark = IN_BROWSER
 SOURCE = """
 from equivlab.data import sky_images
 from equivlab.groups import P4M
@@ -42,12 +33,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         nbformat.v4.new_code_cell(SOURCE),
         nbformat.v4.new_code_cell("1 + 1"),
     ]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    ExecutePreprocessor(timeout=300).preprocess(notebook)
-    page, _ = OfflineHTMLExporter().from_notebook_node(notebook)
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    return exported_page(cells, tmp_path_factory.mktemp("page"))
 
 
 class Open:
@@ -87,17 +73,6 @@ class Open:
             a = np.deg2rad(degrees * n / steps)
             self.page.mouse.move(x + radius * np.cos(a), y - radius * np.sin(a))
         self.page.mouse.up()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

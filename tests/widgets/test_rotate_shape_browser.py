@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,16 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from nbconvert.preprocessors import ExecutePreprocessor
 from PIL import Image
 from torch import nn
 
 from equivlab.data import furniture
 from equivlab.nn import IrrepGate, SteerableConv3d
 from equivlab.widgets import RotateShape
-from equivlab.widgets.export import OfflineHTMLExporter
+from tests.widgets.chromium import IN_BROWSER, exported_page
 from tests.widgets.shape_page import kernel_of, no_kernel, shape_page
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed"),
-]
+pytestmark = IN_BROWSER
 CANVAS = ".equivlab-shape .stage canvas:last-child"
 # Chromium without a graphics card complains of itself when a screenshot is taken.
 NOT_OURS = "GPU stall due to ReadPixels"
@@ -122,17 +113,6 @@ class Open:
         self.page.mouse.up()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def opened(browser: Any, widget: RotateShape) -> Iterator[Callable[..., Open]]:
     pages = []
@@ -175,12 +155,7 @@ def opened(browser: Any, widget: RotateShape) -> Iterator[Callable[..., Open]]:
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A notebook with the widget, run and exported to one HTML file."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)])
-    ExecutePreprocessor(timeout=300).preprocess(notebook)
-    page, _ = OfflineHTMLExporter().from_notebook_node(notebook)
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    return exported_page([nbformat.v4.new_code_cell(SOURCE)], tmp_path_factory.mktemp("page"))
 
 
 def test_an_exported_page_turns_in_steps_and_says_nothing(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ import nbformat
 import numpy as np
 import pytest
 import torch
-from nbconvert.preprocessors import ExecutePreprocessor
 from PIL import Image
 from torch import nn
 
@@ -21,17 +19,10 @@ from equivlab.data import globe_signals
 from equivlab.nn import HealpixToSphere, S2Conv
 from equivlab.so3 import SO3
 from equivlab.widgets import RotateSphere
-from equivlab.widgets.export import OfflineHTMLExporter
+from tests.widgets.chromium import IN_BROWSER, exported_page
 from tests.widgets.live_page import live
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed"),
-]
+pytestmark = IN_BROWSER
 CANVAS = ".equivlab-sphere canvas[tabindex]"
 SOURCE = """
 import torch
@@ -55,17 +46,6 @@ def widget() -> RotateSphere:
 def address(widget: RotateSphere) -> Iterator[str]:
     with live(widget) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield chromium
-        chromium.close()
 
 
 class Open:
@@ -278,11 +258,7 @@ def test_narrow_and_closed(opened: Callable[..., Open], address: str) -> None:
 
 
 def test_an_exported_page_works_offline(opened: Callable[..., Open], tmp_path: Path) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SOURCE)])
-    ExecutePreprocessor(timeout=300).preprocess(notebook)
-    page, _ = OfflineHTMLExporter().from_notebook_node(notebook)
-    path = tmp_path / "page.html"
-    path.write_text(page, encoding="utf-8")
+    path = exported_page([nbformat.v4.new_code_cell(SOURCE)], tmp_path)
     view = opened(path.as_uri(), offline=True)
     before = view.spheres()
     view.press("Shift+ArrowRight")
