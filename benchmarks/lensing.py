@@ -9,7 +9,8 @@
     python benchmarks/lensing.py ship --fractions 1 --networks P4   # its weights into the package
 
 Every network has the same images, number of epochs, augmentation (each image by a random
-element of P4M, which costs nothing), size preparation and read-out over space; the epoch is
+element of P4M, which costs nothing; with `--augment any` by a random angle too, in the Fourier
+domain, which leaves the noise as it is), preparation and read-out over space; the epoch is
 chosen on validation images, the test images are used once. Image sets, checkpoints and results
 lie in `benchmarks/runs`; a killed run goes on. `--model I --pixels 150 --per-class 30000
 --width 64` is the published size, for a GPU. Real galaxies are shared out before anything is
@@ -110,6 +111,7 @@ class Task:
     start: str = "scratch"
     lr: float = 2e-3
     tune: str = "all"
+    augment: str = "quarter"
 
     @property
     def folder(self) -> Path:
@@ -120,6 +122,7 @@ class Task:
         parts += [f"{self.epochs}ep", self.start]
         parts += [] if self.lr == Task.lr else [f"lr{self.lr:g}"]
         parts += [] if self.tune == "all" else [self.tune]
+        parts += [] if self.augment == Task.augment else [self.augment]
         return RUNS / "-".join([*parts, f"seed{self.seed}"])
 
 
@@ -134,7 +137,7 @@ def network(task: Task) -> ImageClassifier:
     group = GROUPS[task.network]
     channels = lens_recipe(task.sets.model).channels
     model = ResNet18(group, channels, 3, task.width, stem=task.stem, exact_size=True)  # type: ignore[arg-type]
-    recipe = Recipe(task.epochs, task.batch_size, task.lr, seed=task.seed)
+    recipe = Recipe(task.epochs, task.batch_size, task.lr, augment=task.augment, seed=task.seed)  # type: ignore[arg-type]
     groups = learning_rates if task.tune == "gradual" else None
     return ImageClassifier(model, len(CLASSES), recipe, prepare, groups)
 
@@ -206,7 +209,7 @@ def run(task: Task, before: Task | None = None) -> dict:
 def judge(classifier: ImageClassifier, test: ShardedImages, prefix: str) -> dict[str, dict]:
     """AUCs with intervals on the test images as they are, turned by any angle, and mirrored."""
     images, labels = test.batch(range(len(test)))
-    turned, _ = rotate_each(images, torch.Generator().manual_seed(3))
+    turned, _ = rotate_each(images, torch.Generator().manual_seed(3), "fourier")
     upright = predict(classifier, images)
     found = {}
     for name, scores in {
@@ -287,12 +290,16 @@ def main() -> None:
     parser.add_argument("--first-per-class", type=int, help="Model I images of a class to begin on")
     parser.add_argument("--lr", type=float, default=Task.lr, help="of the run after the first")
     parser.add_argument("--tune", default="all", choices=["all", "gradual", "frozen"])
+    parser.add_argument("--augment", default="quarter", choices=["none", "quarter", "any"])
+    parser.add_argument("--equal-steps", action="store_true", help="at every share of labels")
     parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     sets = Sets(a.model, a.pixels, a.per_class, galaxies=a.galaxies)
-    base = [Task(n, sets, a.width, a.stem, a.epochs, seed=a.seed) for n in a.networks]
+    base = [
+        Task(n, sets, a.width, a.stem, a.epochs, seed=a.seed, augment=a.augment) for n in a.networks
+    ]
     tests = ["upright", "rotated", "mirrored"]
     if a.what == "main":
         results = [run(task) for task in base]
@@ -303,15 +310,16 @@ def main() -> None:
     elif a.what in ("labels", "transfer", "ship"):
         results = []
         for task in base:
-            first = replace(task, sets=Sets("I", 64, a.first_per_class or a.per_class))
+            # The first run is the one whose weights the package has, whatever the second does.
+            first = Sets("I", 64, a.first_per_class or a.per_class)
+            first = replace(task, sets=first, augment=Task.augment)
             start = f"transfer{a.first_per_class or ''}"
             if a.what == "transfer":
                 run(first)
             for fraction in a.fractions:
                 # Fewer images, more epochs: the number of steps falls with the square root.
-                part = replace(
-                    task, fraction=fraction, epochs=round(a.epochs / math.sqrt(fraction))
-                )
+                share = fraction if a.equal_steps else math.sqrt(fraction)
+                part = replace(task, fraction=fraction, epochs=round(a.epochs / share))
                 if a.what == "ship":
                     ship(part)
                 elif a.what == "transfer":

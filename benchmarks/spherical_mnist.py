@@ -29,7 +29,7 @@ from equivlab.models.sphere import (
     smooth_spherical_digit_cnn,
     spherical_digit_cnn,
 )
-from equivlab.nn import SO3Integrate
+from equivlab.nn import SO3Integrate, SO3Moments
 from equivlab.so3 import SO3
 from equivlab.sphere import project_image, rotate_s2
 from equivlab.train import accuracy, fit
@@ -95,7 +95,7 @@ def law_errors(model: nn.Module) -> dict[str, float]:
     x = rotate_s2(sphere_digits("test", False)[0][:200], SO3.identity)
     turned = rotate_s2(x, SO3.random_elements(200, torch.Generator().manual_seed(3)))
     layers = list(model.children())
-    last = max(k for k, layer in enumerate(layers) if isinstance(layer, SO3Integrate))
+    last = max(k for k, layer in enumerate(layers) if isinstance(layer, SO3Integrate | SO3Moments))
     still, moved = (nn.Sequential(*layers[: last + 1]).eval()(z) for z in (x, turned))
     off, spread = (moved - still).norm(), (still - still.mean(0)).norm()
     return {"of size": float(off / still.norm()), "of spread": float(off / spread)}

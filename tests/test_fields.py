@@ -83,6 +83,45 @@ def test_there_and_back_is_near_on_smooth_maps() -> None:
     assert relative(rotate_maps(rotate_maps(x, 0.6), -0.6), x) < 0.02
 
 
+@pytest.mark.parametrize("side", [48, 49])
+@pytest.mark.parametrize("angle", [0.3, 1.2, -2.5, 3.0])
+def test_fourier_turns_a_blob_exactly(side: int, angle: float) -> None:
+    """A Gaussian far from the frame, against the formula; interpolation is off by 2 %."""
+    x = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    across, up = x[None, :], -x[:, None]
+    c, s = math.cos(angle), math.sin(angle)
+
+    def blob(right: float, above: float) -> torch.Tensor:
+        return torch.exp(-((across - right) ** 2 + (up - above) ** 2) / 8)[None, None]
+
+    wanted = blob(7 * c - 4 * s, 7 * s + 4 * c)
+    assert relative(rotate_maps(blob(7, 4), angle, "fourier"), wanted) < 1e-6
+    assert relative(rotate_maps(blob(7, 4), angle, "bicubic"), wanted) > 5e-3
+
+
+def test_fourier_keeps_white_noise_white() -> None:
+    """Every frequency keeps its power, where bilinear interpolation loses half of the variance."""
+    noise = torch.randn(200, 1, 31, 31, generator=torch.Generator().manual_seed(0))
+    angles = torch.rand(200, generator=torch.Generator().manual_seed(1)) * 7
+    turned = rotate_maps(noise, angles, "fourier")
+    assert abs(float(turned.var()) - 1) < 0.01
+    neighbours = (turned[..., 1:] * turned[..., :-1]).mean()
+    assert abs(float(neighbours)) < 0.01
+    assert float(rotate_maps(noise, angles)[..., 8:-8, 8:-8].var()) < 0.6
+
+
+def test_fourier_takes_any_axes_and_dtypes() -> None:
+    x = torch.randn(2, 3, 4, 9, 9, requires_grad=True)
+    turned = rotate_maps(x, torch.tensor([0.2, 2.0]), "fourier")
+    alone = rotate_maps(x[1:, 2, 3:], 2.0, "fourier")
+    assert torch.allclose(turned[1:, 2, 3:], alone, atol=1e-6)
+    turned.square().sum().backward()
+    assert x.grad is not None
+    assert relative(x.grad, 2 * x) < 1e-5  # orthogonal; on even sides but for one frequency
+    half = rotate_maps(x.detach().bfloat16(), 0.2, "fourier")
+    assert half.dtype == torch.bfloat16
+
+
 def test_random_element_follows_its_generator() -> None:
     def draw(seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
@@ -127,12 +166,13 @@ def test_nan_is_refused_where_asked(bad: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "angle", "words"),
+    ("x", "angle", "mode", "words"),
     [
-        (torch.zeros(1, 1, 4, 5), 0.1, "square maps"),
-        (torch.zeros(2, 1, 4, 4), torch.zeros(3), "one for each of the 2 samples"),
+        (torch.zeros(1, 1, 4, 5), 0.1, "bilinear", "square maps"),
+        (torch.zeros(2, 1, 4, 4), torch.zeros(3), "fourier", "one for each of the 2 samples"),
+        (torch.zeros(1, 1, 4, 4), 0.1, "lanczos", "bicubic, nearest, fourier; got 'lanczos'"),
     ],
 )
-def test_rotate_maps_refuses(x: torch.Tensor, angle: float, words: str) -> None:
+def test_rotate_maps_refuses(x: torch.Tensor, angle: float, mode: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        rotate_maps(x, angle)
+        rotate_maps(x, angle, mode)

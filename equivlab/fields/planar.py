@@ -10,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equivlab.fields.base import Field
+from equivlab.fields.shears import turn_by_shears
 from equivlab.groups import QUARTER_TURN, PointGroup
 
 __all__ = ["Invariant", "PlanarField", "RegularMaps", "ScalarMaps", "rotate_maps"]
+
+MODES = ("bilinear", "bicubic", "nearest", "fourier")
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,9 +42,8 @@ class PlanarField(Field):
         """The action of a turn by any `angle` (radians, counter-clockwise), by resampling.
 
         One angle, or one for each sample, shape ``(B,)``. Equal to `act` at the multiples of
-        90°. In between, pixels are interpolated (`mode` ``'bilinear'`` or ``'bicubic'``, zero
-        outside the frame), so it is not a group action to rounding: `equivlab.audit` shows
-        what the resampling alone costs.
+        90°. In between the maps are resampled (`mode` as in `rotate_maps`), so it is not a group
+        action to rounding: `equivlab.audit` shows what the resampling alone costs.
         """
 
     def random_element(self, generator: torch.Generator | None = None) -> int:
@@ -146,13 +148,16 @@ def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Ten
     Args:
         x: ``(B, ..., H, W)`` with ``H = W``.
         angle: radians; one number, or one for each of the `B` samples, shape ``(B,)``.
-        mode: ``'bilinear'``, ``'bicubic'`` or ``'nearest'``, as `torch.nn.functional.grid_sample`.
+        mode: ``'bilinear'``, ``'bicubic'`` or ``'nearest'``, as `torch.nn.functional.grid_sample`,
+            or ``'fourier'``: by shears that keep the power of every frequency, so that noise
+            stays as it is (`equivlab.fields.shears`).
 
     Returns:
-        A tensor as `x`; zero where the turned frame leaves the input.
+        A tensor as `x`; zero where the turned frame leaves the input, but with ``'fourier'``
+        what leaves the frame on the other side.
 
     Raises:
-        ValueError: the maps are not square, or there are not `B` angles.
+        ValueError: the maps are not square, there are not `B` angles, or another mode.
 
     >>> import math
     >>> x = torch.eye(3)[None]
@@ -164,6 +169,8 @@ def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Ten
             f"rotate_maps takes square maps (B, ..., H, H); got {tuple(x.shape)}. "
             "Crop or pad them to a square first: torch.nn.functional.pad"
         )
+    if mode not in MODES:
+        raise ValueError(f"rotate_maps: mode is one of {', '.join(MODES)}; got {mode!r}.")
     angles = torch.as_tensor(angle, dtype=torch.float64).cpu()
     if angles.dim() > 1 or (angles.dim() == 1 and len(angles) != len(x)):
         raise ValueError(
@@ -187,11 +194,13 @@ def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Ten
 
 def _resample(x: Tensor, angles: Tensor, mode: str) -> Tensor:
     """Turn the maps `x` (B, ..., H, H) by `angles` (B,) with interpolation."""
+    maps = x.flatten(1, -3) if x.dim() > 3 else x[:, None]
+    if mode == "fourier":
+        return turn_by_shears(maps, angles).view_as(x)
     c, s = torch.cos(angles), torch.sin(angles)
     zero = torch.zeros_like(c)
     # grid_sample asks where each output pixel comes from, with y pointing down: that is the
     # inverse turn written in a left-handed frame, whose matrix has these signs.
     rows = [torch.stack([c, -s, zero], -1), torch.stack([s, c, zero], -1)]
-    maps = x.flatten(1, -3) if x.dim() > 3 else x[:, None]
     grid = F.affine_grid(torch.stack(rows, 1).to(x), list(maps.shape), align_corners=False)
     return F.grid_sample(maps, grid, mode=mode, align_corners=False).view_as(x)

@@ -19,7 +19,7 @@ from equivlab.nn.space import (
     SteerableConv3d,
     find_neighbours,
 )
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate
+from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_activation import SO3Activation
 from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
 
@@ -51,6 +51,7 @@ __all__ = [
     "SO3BatchNorm",
     "SO3Conv",
     "SO3Integrate",
+    "SO3Moments",
     "SteerableConv3d",
     "find_neighbours",
 ]

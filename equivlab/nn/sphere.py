@@ -29,7 +29,7 @@ from equivlab.sphere.s2 import degree_slice, degrees_of, s2_fft
 from equivlab.sphere.so3_transform import blocks_degrees, so3_fft
 from equivlab.sphere.wigner import wigner_D
 
-__all__ = ["S2Conv", "SO3Conv", "SO3Integrate"]
+__all__ = ["S2Conv", "SO3Conv", "SO3Integrate", "SO3Moments"]
 
 
 class S2Conv(SphericalConv):
@@ -215,6 +215,40 @@ class SO3Integrate(FieldModule):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C, 2b, 2b, 2b)`` to ``(B, C)``."""
         self.check(x)
-        b = self.in_field.bandwidth
-        weights = (quadrature_weights(b) / (2 * b) ** 2).to(x)
-        return (x.sum((-2, -1)) * weights).sum(-1)  # no matrix product: autocast would round it
+        return _mean(x, self.in_field.bandwidth)
+
+
+class SO3Moments(FieldModule):
+    """Mean and standard deviation over all rotations: two invariants of each signal.
+
+    The mean alone forgets how far a feature rises above it. Both are exact for band-limited
+    signals, as in `SO3Integrate`: the quadrature of the grid integrates their squares too.
+
+    Args:
+        channels: signals ``C``.
+        bandwidth: ``b`` of their grid.
+        eps: added to the variance, for the gradient of a constant signal.
+
+    Shape:
+        ``(B, C, 2b, 2b, 2b)`` to ``(B, 2C)``: all means, then all deviations.
+    """
+
+    in_field: RotationMaps
+    out_field: RotationInvariant
+
+    def __init__(self, channels: int, bandwidth: int, eps: float = 1e-6) -> None:
+        super().__init__(RotationMaps(channels, bandwidth), RotationInvariant(2 * channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, 2b, 2b, 2b)`` to ``(B, 2C)``."""
+        self.check(x)
+        mean = _mean(x, self.in_field.bandwidth)
+        variance = _mean((x - mean[..., None, None, None]).square(), self.in_field.bandwidth)
+        return torch.cat([mean, (variance + self.eps).sqrt()], -1)
+
+
+def _mean(x: Tensor, b: int) -> Tensor:
+    """Over the rotations of a grid of bandwidth ``b``."""
+    weights = (quadrature_weights(b) / (2 * b) ** 2).to(x)
+    return (x.sum((-2, -1)) * weights).sum(-1)  # no matrix product: autocast would round it

@@ -34,7 +34,8 @@ class Recipe:
         weight_decay: AdamW's, on filters and matrices only.
         warmup: the share of the steps in which the rate rises.
         augment: ``'none'``; ``'quarter'``: each image by its own element of P4M, without loss;
-            ``'any'``: each by its own angle too, by interpolation.
+            ``'any'``: each by its own angle too, by `rotate_maps` in the mode ``'fourier'``,
+            which keeps the noise as it is.
         seed: of the order, the augmentation and dropout.
     """
 
@@ -209,4 +210,4 @@ def turn_and_mirror(
     for g in P4M.elements:
         these = (elements == g).to(x.device)
         out[these] = P4M.move(g, x[these])
-    return rotate_maps(out, angles * 2 * torch.pi) if how == "any" else out
+    return rotate_maps(out, angles * 2 * torch.pi, "fourier") if how == "any" else out

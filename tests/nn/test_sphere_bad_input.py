@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate
+from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_activation import SO3Activation
 from equivlab.nn.sphere_norm import SO3BatchNorm
 
@@ -23,6 +23,7 @@ LIFT, CONV = S2Conv(2, 3, 6, 4), SO3Conv(3, 2, 4, 4)
         (CONV, (1, 3, 8, 8), r"S2Conv\(3, ...\)"),
         (CONV, (1, 3, 6, 6, 6), "bandwidth_in=3"),
         (SO3Integrate(3, 4), (1, 2, 8, 8, 8), "2 channels, not 3"),
+        (SO3Moments(3, 4), (1, 3, 6, 6, 6), "Bandwidth 4"),
         (SO3BatchNorm(3, 4), (1, 3, 6, 6, 6), "Bandwidth 4"),
         (SO3Activation(3, 4), (1, 3, 6, 6, 6), "Bandwidth 4"),
     ],

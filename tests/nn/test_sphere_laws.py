@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivlab.fields import Field
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate
+from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_activation import SO3Activation
 from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
 from equivlab.so3 import SO3
@@ -56,6 +56,7 @@ LINEAR: dict[str, Callable[[], nn.Module]] = {
     "square": lambda: SO3Activation(3, 6, torch.square, 1.5),
     "cube": lambda: SO3Activation(3, 6, lambda x: x**3, 2),
     "SO3Integrate": lambda: SO3Integrate(3, 5),
+    "SO3Moments": lambda: SO3Moments(3, 5),
 }
 
 
@@ -132,6 +133,13 @@ def test_batch_norm_of_torch_breaks_the_law() -> None:
     """Its mean over samples weighs the poles: the reason for `SO3BatchNorm`."""
     plain, ours = nn.BatchNorm3d(3).double(), SO3BatchNorm(3, 5).double()
     assert law_error(plain, torch.float64, (ours.in_field, ours.out_field)) > 1e-3
+
+
+def test_moments_of_a_constant_have_a_gradient() -> None:
+    x = torch.full((1, 1, 6, 6, 6), 0.7, requires_grad=True)
+    SO3Moments(1, 3)(x).sum().backward()
+    assert x.grad is not None
+    assert bool(torch.isfinite(x.grad).all())
 
 
 def test_autocast_does_not_reach_the_spectrum() -> None:

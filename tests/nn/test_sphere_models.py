@@ -35,7 +35,7 @@ def smooth_signals(channels: int, bandwidth: int) -> torch.Tensor:
     ("build", "parameters"),
     [
         (spherical_digit_cnn, 58_550),
-        (smooth_spherical_digit_cnn, 56_302),
+        (smooth_spherical_digit_cnn, 56_782),
         (planar_digit_cnn, 68_106),
     ],
 )

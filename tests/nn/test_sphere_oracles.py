@@ -9,7 +9,7 @@ import torch
 from e3nn import o3
 from torch import Tensor
 
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate
+from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
 from equivlab.so3 import SO3
 from equivlab.sphere import (
@@ -204,6 +204,14 @@ def test_fewer_degrees_on_the_same_grid() -> None:
     for F, G in zip(found, so3_fft(coarse(x).detach()), strict=False):
         assert torch.allclose(F, G, atol=1e-13)
     assert float(found[3].abs().max()) < 1e-12
+
+
+def test_moments_by_parseval() -> None:
+    """The variance is the power in all degrees but the first."""
+    blocks = [torch.randn(4, 2, side, side, dtype=torch.float64) for side in (1, 3, 5)]
+    power = sum((2 * n + 1) * blocks[n].square().sum((-2, -1)) for n in (1, 2))
+    found = SO3Moments(2, 3, eps=0)(so3_ifft(blocks))
+    assert torch.allclose(found, torch.cat([blocks[0][..., 0, 0], power.sqrt()], -1))
 
 
 def test_mean_and_statistics_are_integrals() -> None:
