@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import sys
 import time
 import zlib
@@ -32,6 +31,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from kept import RUNS as ALL_RUNS
+from kept import keep
 from torch import Tensor
 
 from equivlab.data.batches import Batches, stratified
@@ -55,7 +56,7 @@ from equivlab.training import (
 )
 from equivlab.transfer import learning_rates
 
-RUNS = Path(__file__).parent / "runs" / "lensing"
+RUNS = ALL_RUNS / "lensing"
 GROUPS = {"plain": None, "P4": P4, "P4M": P4M}
 FRACTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
 
@@ -199,11 +200,8 @@ def run(task: Task, before: Task | None = None) -> dict:
         "CPU seconds in the last call": round(seconds),
         "test": {k: v for n, t in tests.items() for k, v in judge(classifier, t, n).items()},
         "curve": report.curve,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
-    path.write_text(json.dumps(result, indent=1))
-    return result
+    return keep(path, result)
 
 
 def judge(classifier: ImageClassifier, test: ShardedImages, prefix: str) -> dict[str, dict]:

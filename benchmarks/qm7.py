@@ -13,16 +13,15 @@ its last stored epoch.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from kept import RUNS, keep
 from torch import Tensor, nn
 
 from equivlab.checkpoint import read_tensors, write_tensors
@@ -30,7 +29,6 @@ from equivlab.data import qm7
 from equivlab.models.points import PointNetwork
 from equivlab.nn.space import Neighbours, find_neighbours
 
-RUNS = Path(__file__).parent / "runs"
 KERNEL_RIDGE_MAE = 10.0  # on Coulomb eigenvalues, same molecules
 STORE_EVERY = 5
 
@@ -219,11 +217,8 @@ def one_fold(
         "epochs": arguments.epochs,
         "CPU seconds in this call": round(time.process_time() - started),
         "settings": {k: v for k, v in vars(arguments).items() if k != "data"},
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
-    (RUNS / f"{stem}.json").write_text(json.dumps(result, indent=1))
-    return result
+    return keep(RUNS / f"{stem}.json", result)
 
 
 def main() -> None:

@@ -12,12 +12,10 @@ their last epoch. Every epoch is kept in `benchmarks/runs`, so a killed run goes
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import time
-from pathlib import Path
 
 import torch
+from kept import RUNS, keep
 from torch import Tensor, nn
 
 from equivlab.data import mnist, rotate_each
@@ -25,7 +23,6 @@ from equivlab.groups import P4, P4M
 from equivlab.models import P4CNN, Z2CNN
 from equivlab.train import accuracy, fit
 
-RUNS = Path(__file__).parent / "runs"
 PAPER = {"Z2CNN": 5.03, "P4CNN": 2.28}
 
 
@@ -81,11 +78,8 @@ def run(name: str, arguments: argparse.Namespace, sets: dict[str, tuple[Tensor, 
         "final loss": round(losses[-1], 4),
         "seed": arguments.seed,
         "seconds in this call": round(time.perf_counter() - started),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
-    (RUNS / f"{stem}.json").write_text(json.dumps(result, indent=1))
-    return result
+    return keep(RUNS / f"{stem}.json", result)
 
 
 def main() -> None:

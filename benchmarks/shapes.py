@@ -16,13 +16,11 @@ so a killed run goes on.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import time
-from pathlib import Path
 
 import torch
+from kept import RUNS, keep
 from torch import Tensor, nn
 
 from equivlab.data import blob_grids, modelnet10
@@ -30,7 +28,6 @@ from equivlab.data.shape_rotation import random_rotations
 from equivlab.models.space import PlainCNN3d, SmoothSteerableCNN3d
 from equivlab.train import accuracy, fit
 
-RUNS = Path(__file__).parent / "runs"
 GRID = {"size": 18, "spacing": 3.0, "sigma": 2.0}  # spacing and sigma in voxels
 SHIFT, SCALE = 1.5, 0.1
 HELD_OUT = 484
@@ -110,11 +107,8 @@ def run(name: str, arguments: argparse.Namespace, data: dict[str, Tensor]) -> di
         "final loss": round(losses[-1], 4),
         "seed": arguments.seed,
         "CPU seconds in this call": round(time.process_time() - started),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
-    (RUNS / f"{stem}.json").write_text(json.dumps(result, indent=1))
-    return result
+    return keep(RUNS / f"{stem}.json", result)
 
 
 def main() -> None:

@@ -17,10 +17,8 @@ Every epoch is kept in `benchmarks/runs`, so a killed run goes on.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +26,7 @@ from typing import Protocol
 
 import torch
 import torch.nn.functional as F
+from kept import RUNS, keep
 from qm7 import KERNEL_RIDGE_MAE, composition, ranges, resume, store
 from torch import Tensor, nn
 
@@ -36,7 +35,6 @@ from equivlab.data.shape_rotation import random_rotations
 from equivlab.models.sphere import SphericalMoleculeCNN, smooth_spherical_atom_cnn
 from equivlab.sphere import project_molecule
 
-RUNS = Path(__file__).parent / "runs"
 BANDWIDTH, ELEMENTS, BOHR = 10, (1, 6, 7, 8, 16), 0.529177
 NETWORKS = {"smooth": 1e-2, "paper": 5e-3, "planar": 5e-3, "coulomb": 2e-3}  # rates of Adam
 
@@ -267,14 +265,11 @@ def run(
         "tested on": "a tenth of the training" if arguments.validate else "the fold",
         "seed": arguments.seed,
         "CPU seconds in this call": round(seconds),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
     for how, energies in found.items():
         result[f"{how} MAE"] = float((energies - rest).abs().mean())
         result[f"{how} RMSE"] = float((energies - rest).square().mean().sqrt())
-    (RUNS / f"{stem}.json").write_text(json.dumps(result, indent=1))
-    return result
+    return keep(RUNS / f"{stem}.json", result)
 
 
 def main() -> None:

@@ -14,14 +14,12 @@ its last epoch. Every epoch and all signals are kept in `benchmarks/runs`, so a 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from kept import RUNS, keep
 from torch import Tensor, nn
 
 from equivlab.checkpoint import read_tensors, write_tensors
@@ -33,7 +31,6 @@ from equivlab.sphere import project_voxel_surface, s2_fft, s2_ifft
 from equivlab.sphere.rotation import rotate_coefficients
 from equivlab.train import accuracy, fit, predict
 
-RUNS = Path(__file__).parent / "runs"
 CAST, KEPT = 32, 16  # bandwidths of the rays and of what the networks see
 CHANNELS, COPIES = 7, 4
 NAMES = ("distance", "cosine", "sine", "filled", "hull distance", "hull cosine", "hull sine")
@@ -190,11 +187,8 @@ def run(name: str, arguments: argparse.Namespace, shapes: Training) -> dict:
         "mirror": arguments.mirror,
         "rate": arguments.lr or NETWORKS[name],
         "CPU seconds in this call": round(seconds),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
-    (RUNS / f"{stem}.json").write_text(json.dumps(result, indent=1))
-    return result
+    return keep(RUNS / f"{stem}.json", result)
 
 
 def main() -> None:

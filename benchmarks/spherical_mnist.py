@@ -15,12 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from kept import RUNS, keep
 from torch import Tensor, nn
 
 from equivlab.data import mnist
@@ -34,7 +33,6 @@ from equivlab.so3 import SO3
 from equivlab.sphere import project_image, rotate_s2
 from equivlab.train import accuracy, fit
 
-RUNS = Path(__file__).parent / "runs"
 PAPER = {"planar": "0.98 / 0.23 / 0.11", "paper": "0.96 / 0.95 / 0.94"}
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], float]] = {  # and the rate of Adam
     "planar": (planar_digit_cnn, 5e-4),
@@ -66,15 +64,15 @@ def sphere_digits(part: str, rotated: bool) -> tuple[Tensor, Tensor]:
 def train(name: str, rotated: bool, arguments: argparse.Namespace) -> nn.Module:
     """One network on one training set, or on its first 55,000 digits with `--validate`."""
     x, y = sphere_digits("train", rotated)
-    keep = len(x) - (HELD_OUT if arguments.validate else 0)
-    keep = min(keep, arguments.digits or keep)
+    count = len(x) - (HELD_OUT if arguments.validate else 0)
+    count = min(count, arguments.digits or count)
     build, rate = NETWORKS[name]
     torch.manual_seed(arguments.seed)
     model = build()
     fit(
-        model, x[:keep], y[:keep], epochs=arguments.epochs, batch_size=32, lr=rate,
+        model, x[:count], y[:count], epochs=arguments.epochs, batch_size=32, lr=rate,
         seed=arguments.seed,
-        checkpoint=RUNS / f"sphere-{stem(name, rotated, keep, arguments)}.safetensors",
+        checkpoint=RUNS / f"sphere-{stem(name, rotated, count, arguments)}.safetensors",
     )  # fmt: skip
     return model
 
@@ -123,13 +121,10 @@ def run(name: str, rotated: bool, arguments: argparse.Namespace) -> dict:
         "law error of the invariant features": {} if name == "planar" else law_errors(model),
         "seed": arguments.seed,
         "CPU seconds of this call's training": round(seconds),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}",
     }
     file = f"sphere-{stem(name, rotated, result['digits'], arguments)}"
     file += "-validate" if arguments.validate else ""
-    (RUNS / f"{file}.json").write_text(json.dumps(result, indent=1))
-    print(json.dumps(result), flush=True)
+    print(json.dumps(keep(RUNS / f"{file}.json", result)), flush=True)
     return result
 
 

@@ -190,7 +190,15 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def accuracy_vs_angle(
-    model: nn.Module, images: Tensor, labels: Tensor, angles: Iterable[float]
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    angles: Iterable[float],
+    mode: str = "bilinear",
 ) -> list[float]:
-    """`accuracy` on the images turned by each of `angles` (radians, counter-clockwise)."""
-    return [accuracy(model, rotate_maps(images, angle), labels) for angle in angles]
+    """`accuracy` on the images turned by each of `angles` (radians, counter-clockwise).
+
+    `mode` is that of `equivlab.fields.rotate_maps`: ``'fourier'`` for noisy images, whose noise
+    interpolation would smooth.
+    """
+    return [accuracy(model, rotate_maps(images, angle, mode), labels) for angle in angles]

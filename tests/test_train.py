@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from equivlab.data import digit_images, rotate_each
+from equivlab.fields import rotate_maps
 from equivlab.groups import P4
 from equivlab.nn import GroupBatchNorm, GroupConv2d, InvariantReadout, LiftingConv2d
 from equivlab.train import accuracy, accuracy_vs_angle, fit, predict
@@ -170,3 +171,5 @@ def test_accuracy_against_the_angle(digits: tuple[Tensor, Tensor]) -> None:
     fit(model, *digits, epochs=4, lr=0.02, batch_size=40, progress=False)
     quarters = accuracy_vs_angle(model, *digits, [0.0, math.pi / 2, math.pi])
     assert quarters == pytest.approx([quarters[0]] * 3, abs=0.006)
+    turned = rotate_maps(digits[0], 0.3, "fourier"), digits[1]
+    assert accuracy_vs_angle(model, *digits, [0.3], "fourier") == [accuracy(model, *turned)]
