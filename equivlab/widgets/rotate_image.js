@@ -1,19 +1,7 @@
 // The page of RotateImage. All frames are here as bytes: turning asks nothing of the kernel.
 // One canvas holds all pictures, so that it can be saved as one; the controls are plain HTML.
 
-const FONT = "13px system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', sans-serif";
-const SMALL = FONT.replace("13px", "12px");
-const BOLD = `600 ${FONT}`;
-const MODEL = "#d55e00", OTHER = "#0072b2", BASE = "#777777"; // Okabe & Ito
 const CURVE_HEIGHT = 130;
-const DEGREES = Math.PI / 180;
-
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-const element = (tag, attributes = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.append(...children);
-  return node;
-};
 
 /** Errors as they came through JSON, which has no infinity. */
 const numbers = (rows) => rows.map((row) => row.map((value) => value ?? Infinity));
@@ -97,11 +85,10 @@ function arrange(width, model, other) {
            height: pictures + CURVE_HEIGHT + 44 };
 }
 
-class View {
-  constructor({ model: state, el }) {
-    this.state = state;
-    this.el = el;
-    this.spec = state.get("_spec");
+class View extends CanvasView {
+  constructor(context) {
+    super(context, "equivlab-rotate");
+    const { state } = this;
     this.baseline = numbers(this.spec.baseline);
     this.colours = bytes(state.get("_colours"));
     this.pictures = this.readPictures(bytes(state.get("_pictures")));
@@ -116,9 +103,7 @@ class View {
     if (this.other && spec.compare.orientations === spec.elements.length) {
       this.other.unturn = spec.unturn;
     }
-    this.painted = 0;
     this.blocks = {}; // where the maps stand: x, y, width, height
-    this.cleanup = [];
     this.build();
   }
 
@@ -150,16 +135,6 @@ class View {
   }
   get frame() { return (this.mirror ? this.spec.steps : 0) + this.step; }
 
-  /** Change the state, redraw at the next frame, and tell the kernel now and then. */
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.state.set(name, value);
-    this.redraw();
-    this.saving ??= setTimeout(() => {
-      this.saving = undefined;
-      this.state.save_changes();
-    }, 120);
-  }
-
   turnTo(angle) {
     const grain = 360 / this.spec.steps;
     const rounded = Math.round(angle / grain) * grain;
@@ -170,8 +145,6 @@ class View {
 
   build() {
     const { spec } = this;
-    this.el.replaceChildren();
-    this.el.classList.add("equivlab-rotate");
     this.canvas = element("canvas", { tabIndex: 0 });
     this.canvas.setAttribute("role", "slider");
     this.canvas.setAttribute("aria-label", "Angle of the image, in degrees. Arrow keys turn it.");
@@ -194,12 +167,6 @@ class View {
     this.listen();
   }
 
-  button(text, title, act) {
-    const node = element("button", { textContent: text, title, type: "button" });
-    node.addEventListener("click", act);
-    return node;
-  }
-
   thumbnail(picture, n) {
     const small = element("canvas", { width: 32, height: 32 });
     small.getContext("2d").drawImage(picture, 0, 0, 32, 32);
@@ -214,39 +181,21 @@ class View {
   flipOver() { this.set({ mirror: !this.mirror }); }
 
   listen() {
-    const on = (target, kind, act, options) => {
-      target.addEventListener(kind, act, options);
-      this.cleanup.push(() => target.removeEventListener(kind, act, options));
-    };
-    on(this.slider, "input", () => this.turnTo(Number(this.slider.value)));
-    on(this.canvas, "keydown", (event) => this.key(event));
-    on(this.canvas, "pointerdown", (event) => this.grab(event));
-    on(this.canvas, "pointermove", (event) => this.drag(event));
-    for (const kind of ["pointerup", "pointercancel"]) on(this.canvas, kind, () => this.drop());
+    super.listen();
+    this.on(this.slider, "input", () => this.turnTo(Number(this.slider.value)));
     for (const name of ["angle_deg", "mirror", "image"]) {
-      const act = () => this.redraw();
-      this.state.on(`change:${name}`, act);
-      this.cleanup.push(() => this.state.off(`change:${name}`, act));
+      this.onState(`change:${name}`, () => this.redraw());
     }
-    const sizes = new ResizeObserver(() => this.redraw());
-    sizes.observe(this.el);
-    const seen = new IntersectionObserver(() => this.redraw());
-    seen.observe(this.canvas);
-    this.cleanup.push(() => sizes.disconnect(), () => seen.disconnect());
   }
 
   key(event) {
     const by = event.shiftKey ? 90 : 360 / this.spec.steps;
-    const acts = {
+    this.actOn(event, {
       ArrowRight: () => this.turnTo(this.angle + by), ArrowUp: () => this.turnTo(this.angle + by),
       ArrowLeft: () => this.turnTo(this.angle - by), ArrowDown: () => this.turnTo(this.angle - by),
       Home: () => this.turnTo(0), r: () => this.reset(),
       m: () => this.spec.mirrors > 1 && this.flipOver(),
-    };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    acts[event.key]();
-    event.preventDefault();
-    event.stopPropagation(); // JupyterLab's own keys, "m" among them, must not act as well
+    });
   }
 
   // --- the handle ------------------------------------------------------------------------
@@ -269,11 +218,9 @@ class View {
       if (distance > this.layout.input / 2 + 24) return;
       this.offset = this.angle - angle;
     }
-    this.canvas.setPointerCapture(event.pointerId);
-    this.canvas.focus({ preventScroll: true });
+    this.hold(event);
     this.dragging = true;
     this.drag(event);
-    event.preventDefault();
   }
 
   drag(event) {
@@ -290,35 +237,9 @@ class View {
 
   // --- the drawing -----------------------------------------------------------------------
 
-  /** Draw once before the next paint, however often it is asked for. */
-  redraw() {
-    this.waiting ??= requestAnimationFrame(() => {
-      this.waiting = undefined;
-      this.draw();
-    });
-  }
-
-  fit() {
-    const width = Math.max(320, Math.min(1100, (this.el.clientWidth || 0) - 8));
-    if (!this.el.clientWidth) return false;
-    const scale = window.devicePixelRatio || 1;
-    if (this.layout?.width !== width || this.scale !== scale) {
-      this.layout = arrange(width, this.model, this.other);
-      this.scale = scale;
-      this.canvas.width = Math.round(width * scale);
-      this.canvas.height = Math.round(this.layout.height * scale);
-      this.canvas.style.width = `${width}px`;
-      this.canvas.style.height = `${this.layout.height}px`;
-    }
-    return true;
-  }
-
   draw() {
-    if (!this.fit()) return; // hidden: the observers will ask again
-    const pen = this.canvas.getContext("2d");
-    pen.setTransform(this.scale, 0, 0, this.scale, 0, 0);
-    this.ink = getComputedStyle(this.el).color;
-    pen.clearRect(0, 0, this.layout.width, this.layout.height);
+    if (!this.fitTo(1100, (width) => arrange(width, this.model, this.other), [this.canvas])) return;
+    const pen = this.pen();
     this.drawInput(pen);
     this.drawMaps(pen, 0, "as they come out", false);
     this.drawMaps(pen, 1, "stabilised: turned back and permuted back", true);
@@ -327,11 +248,6 @@ class View {
     this.painted += 1;
     this.canvas.dataset.painted = this.painted; // both for tests and benchmarks
     this.canvas.dataset.blocks = JSON.stringify(this.blocks);
-  }
-
-  text(pen, words, x, y, { font = FONT, colour = this.ink, align = "left" } = {}) {
-    Object.assign(pen, { font, fillStyle: colour, textAlign: align, textBaseline: "top" });
-    pen.fillText(words, x, y);
   }
 
   drawInput(pen) {
@@ -483,53 +399,15 @@ class View {
       node.setAttribute("aria-pressed", n === this.state.get("image")));
   }
 
-  /** Save the canvas with the page's background under it. */
   save() {
-    const { width, height } = this.canvas;
-    const copy = element("canvas", { width, height }), pen = copy.getContext("2d");
-    let node = this.el, paper = "rgba(0, 0, 0, 0)";
-    while (node && /, 0\)$|^transparent$/.test(paper)) {
-      paper = getComputedStyle(node).backgroundColor;
-      node = node.parentElement;
-    }
-    pen.fillStyle = /, 0\)$|^transparent$/.test(paper) ? "white" : paper;
-    pen.fillRect(0, 0, width, height);
-    pen.drawImage(this.canvas, 0, 0);
-    copy.toBlob((blob) => {
-      const link = element("a", {
-        href: URL.createObjectURL(blob), download: `equivlab-${Math.round(this.angle)}deg.png`,
-      });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
-  }
-
-  close() {
-    for (const undo of this.cleanup) undo();
-    cancelAnimationFrame(this.waiting);
-    clearTimeout(this.saving);
+    this.saveAs(`${Math.round(this.angle)}deg`, (pen) => pen.drawImage(this.canvas, 0, 0));
   }
 }
 
 const STYLE = `
-.equivlab-rotate { box-sizing: border-box; width: 100%; padding: 4px; min-width: 320px; color: var(--jp-ui-font-color1, CanvasText); }
-.equivlab-rotate .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center;
-  padding: 4px 0 8px; max-width: 1100px; }
+.equivlab-rotate .bar { max-width: 1100px; }
 .equivlab-rotate input[type=range] { flex: 1 1 160px; max-width: 420px; accent-color: ${MODEL}; }
-.equivlab-rotate button { font: ${FONT}; color: inherit; padding: 3px 10px; cursor: pointer;
-  background: transparent; border: 1px solid ${BASE}; border-radius: 4px; }
 .equivlab-rotate button.pick { padding: 2px; line-height: 0; }
-.equivlab-rotate button[aria-pressed=true] { border-color: ${MODEL};
-  box-shadow: 0 0 0 1px ${MODEL}; }
-.equivlab-rotate canvas { touch-action: none; display: block; border-radius: 4px; }
-.equivlab-rotate > canvas { cursor: grab; }
-.equivlab-rotate :focus-visible { outline: 2px solid ${OTHER}; outline-offset: 2px; }
 `;
 
-function render(context) {
-  const view = new View(context);
-  view.redraw();
-  return () => view.close();
-}
-
-export default { render };
+export default page(View);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
@@ -17,6 +16,7 @@ from equivlab.fields import RegularMaps
 from equivlab.groups import P4, PointGroup
 from equivlab.widgets.atlas import STEPS, baseline, make_atlas, poses, unturn_matrices
 from equivlab.widgets.images import as_images
+from equivlab.widgets.pages import page_module
 from equivlab.widgets.still import still_picture
 
 __all__ = ["RotateImage"]
@@ -56,7 +56,7 @@ class RotateImage(anywidget.AnyWidget):
         Cohen & Welling, ICML 2016; the stabilised view after Weiler & Cesa, NeurIPS 2019.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = page_module("rotate_image.js")
 
     angle_deg = traitlets.Float(0.0).tag(sync=True)
     mirror = traitlets.Bool(False).tag(sync=True)

@@ -2,23 +2,13 @@
 // With a kernel each rotation is asked for: one question in flight, then the latest. Without one
 // the shape moves through the rotations that came with the page.
 
-const FONT = "13px system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', sans-serif";
-const SMALL = FONT.replace("13px", "12px");
-const BOLD = `600 ${FONT}`;
-const MODEL = "#d55e00", OTHER = "#0072b2", BASE = "#777777"; // Okabe & Ito
 const HEAD = 26, FOOT = 22; // height of a picture's title, and of the number below it
 const GLYPH = 10; // numbers for each place: scalar, vector, xx xy xz yy yz zz
 const STRETCH = 0.75; // how far an ellipsoid of the largest feature is from a ball
 const ARROW = 0.45, SHORTEST = 0.03; // length of the longest arrow, and of the shortest drawn
 const KEEP = 400; // rotations remembered for the curve
 
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const copy = (view) => bytes(view).slice().buffer; // aligned, whatever the offset
-const element = (tag, attributes = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.append(...children);
-  return node;
-};
 const numbers = (row) => row.map((value) => value ?? Infinity); // JSON has no infinity
 const short = (value) => (value < 1e-5 ? "0 (exact)" : Number(value.toPrecision(2)).toString());
 
@@ -45,11 +35,10 @@ function arrange(width, views) {
   return { ...boxes, words, curve, side, width, height: curve.y + curve.height + 42 };
 }
 
-class View {
-  constructor({ model: state, el }) {
-    this.state = state;
-    this.el = el;
-    this.spec = state.get("_spec");
+class View extends CanvasView {
+  constructor(context) {
+    super(context, "equivlab-shape");
+    const { state } = this;
     this.colours = bytes(state.get("_colours"));
     this.places = new Float32Array(copy(state.get("_places")));
     this.drawn = bytes(state.get("_drawn"));
@@ -64,10 +53,8 @@ class View {
     this.show = { colour: true, arrows: true, ellipsoids: true };
     this.live = false; // until a kernel has answered
     this.seen = counts.map(() => []); // live readings, for the curve
-    this.painted = 0;
     this.answers = 0;
     this.serial = 0;
-    this.cleanup = [];
     this.build();
     this.read();
     this.ask();
@@ -77,14 +64,6 @@ class View {
 
   get shape() { return Math.min(this.state.get("shape"), this.spec.counts.length - 1); }
   get rotation() { return unit(this.state.get("rotation")); }
-
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.state.set(name, value);
-    this.saving ??= setTimeout(() => {
-      this.saving = undefined;
-      this.state.save_changes();
-    }, 150);
-  }
 
   /** Turn by an angle about an axis of the room: freely, or to the next rotation that is here. */
   turn(axis, angle) {
@@ -179,8 +158,6 @@ class View {
   // --- the controls ----------------------------------------------------------------------
 
   build() {
-    this.el.replaceChildren();
-    this.el.classList.add("equivlab-shape");
     this.depths = element("canvas");
     this.canvas = element("canvas", { tabIndex: 0 });
     this.canvas.setAttribute("role", "slider");
@@ -215,12 +192,6 @@ class View {
     this.listen();
   }
 
-  button(text, title, act) {
-    const node = element("button", { textContent: text, title, type: "button" });
-    node.addEventListener("click", act);
-    return node;
-  }
-
   random() {
     if (!this.live) {
       const { poses } = this.spec;
@@ -232,29 +203,11 @@ class View {
   }
 
   listen() {
-    const on = (target, kind, act) => {
-      target.addEventListener(kind, act);
-      this.cleanup.push(() => target.removeEventListener(kind, act));
-    };
-    on(this.canvas, "keydown", (event) => this.key(event));
-    on(this.canvas, "pointerdown", (event) => this.grab(event));
-    on(this.canvas, "pointermove", (event) => this.drag(event));
-    for (const kind of ["pointerup", "pointercancel"]) {
-      on(this.canvas, kind, () => { this.held = undefined; });
-    }
-    on(this.depths, "webglcontextlost", (event) => event.preventDefault());
-    on(this.depths, "webglcontextrestored", () => { this.scene.setUp(); this.redraw(); });
-    const listen = (name, act) => {
-      this.state.on(name, act);
-      this.cleanup.push(() => this.state.off(name, act));
-    };
-    for (const name of ["rotation", "shape"]) listen(`change:${name}`, () => this.changed());
-    listen("msg:custom", (content, buffers) => this.hear(content, buffers));
-    const sizes = new ResizeObserver(() => this.redraw());
-    sizes.observe(this.el);
-    const seen = new IntersectionObserver(() => this.redraw());
-    seen.observe(this.canvas);
-    this.cleanup.push(() => sizes.disconnect(), () => seen.disconnect());
+    super.listen();
+    this.on(this.depths, "webglcontextlost", (event) => event.preventDefault());
+    this.on(this.depths, "webglcontextrestored", () => { this.scene.setUp(); this.redraw(); });
+    for (const name of ["rotation", "shape"]) this.onState(`change:${name}`, () => this.changed());
+    this.onState("msg:custom", (content, buffers) => this.hear(content, buffers));
   }
 
   key(event) {
@@ -269,11 +222,8 @@ class View {
       r: () => this.set({ rotation: [1, 0, 0, 0] }),
       Home: () => this.set({ rotation: [1, 0, 0, 0] }),
     };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
     this.slack = undefined;
-    acts[event.key]();
-    event.preventDefault();
-    event.stopPropagation(); // JupyterLab's own keys must not act as well
+    this.actOn(event, acts);
   }
 
   grab(event) {
@@ -281,11 +231,9 @@ class View {
     const x = event.clientX - box.left, y = event.clientY - box.top;
     const squares = [this.layout.input, ...this.layout.out, ...this.layout.back];
     if (!squares.some(([l, t, s]) => x >= l && x <= l + s && y >= t && y <= t + s)) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.canvas.focus({ preventScroll: true });
+    this.hold(event);
     this.held = [event.clientX, event.clientY];
     this.slack = undefined;
-    event.preventDefault();
   }
 
   drag(event) {
@@ -297,43 +245,21 @@ class View {
     if (dy) this.turn("right", dy * speed);
   }
 
+  drop() { this.held = undefined; }
+
   // --- the drawing -----------------------------------------------------------------------
 
-  /** Draw once before the next paint, however often it is asked for. */
-  redraw() {
-    this.waiting ??= requestAnimationFrame(() => {
-      this.waiting = undefined;
-      this.draw();
-    });
-  }
-
-  fit() {
-    const width = Math.max(320, Math.min(980, (this.el.clientWidth || 0) - 8));
-    if (!this.el.clientWidth) return false;
-    const scale = window.devicePixelRatio || 1;
-    if (this.layout?.width !== width || this.scale !== scale) {
-      this.layout = arrange(width, this.views.length);
-      this.scale = scale;
-      for (const canvas of [this.depths, this.canvas]) {
-        canvas.width = Math.round(width * scale);
-        canvas.height = Math.round(this.layout.height * scale);
-        canvas.style.width = `${width}px`;
-        canvas.style.height = `${this.layout.height}px`;
-      }
-      this.stage.style.height = `${this.layout.height}px`;
-      this.canvas.dataset.boxes = JSON.stringify(this.layout); // for tests
-    }
-    return true;
+  fitted() {
+    this.stage.style.height = `${this.layout.height}px`;
+    this.canvas.dataset.boxes = JSON.stringify(this.layout); // for tests
   }
 
   draw() {
-    if (!this.fit()) return; // hidden: the observers will ask again
-    this.ink = getComputedStyle(this.el).color;
+    const canvases = [this.depths, this.canvas];
+    if (!this.fitTo(980, (width) => arrange(width, this.views.length), canvases)) return;
+    const pen = this.pen();
     this.cage = this.ink.match(/[\d.]+/g).slice(0, 3).map((v) => 0.45 + (0.1 * v) / 255);
     if (this.scene.gl && !this.scene.gl.isContextLost()) this.drawScenes();
-    const pen = this.canvas.getContext("2d");
-    pen.setTransform(this.scale, 0, 0, this.scale, 0, 0);
-    pen.clearRect(0, 0, this.layout.width, this.layout.height);
     this.drawWords(pen);
     this.drawCurve(pen);
     this.tellControls();
@@ -423,11 +349,6 @@ class View {
       out[3 * i + j] = size * (1.15 * (i === j) + 1.15 * STRETCH * turned);
     }
     return out;
-  }
-
-  text(pen, words, x, y, { font = FONT, colour = this.ink, align = "left", most } = {}) {
-    Object.assign(pen, { font, fillStyle: colour, textAlign: align, textBaseline: "top" });
-    pen.fillText(words, x, y, most);
   }
 
   drawWords(pen) {
@@ -552,58 +473,23 @@ class View {
     this.switches.forEach((node) => node.setAttribute("aria-pressed", this.show[node.dataset.name]));
   }
 
-  /** Save both canvases with the page's background under them. */
   save() {
     this.draw(); // WebGL keeps its picture only until the next paint
-    const { width, height } = this.canvas;
-    const out = element("canvas", { width, height }), pen = out.getContext("2d");
-    let node = this.el, paper = "rgba(0, 0, 0, 0)";
-    while (node && /, 0\)$|^transparent$/.test(paper)) {
-      paper = getComputedStyle(node).backgroundColor;
-      node = node.parentElement;
-    }
-    pen.fillStyle = /, 0\)$|^transparent$/.test(paper) ? "white" : paper;
-    pen.fillRect(0, 0, width, height);
-    pen.drawImage(this.depths, 0, 0);
-    pen.drawImage(this.canvas, 0, 0);
-    const angle = Math.round(angleOf(this.reading.rotation));
-    out.toBlob((blob) => {
-      const link = element("a", {
-        href: URL.createObjectURL(blob), download: `equivlab-shape-${angle}deg.png`,
-      });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    this.saveAs(`shape-${Math.round(angleOf(this.reading.rotation))}deg`, (pen) => {
+      pen.drawImage(this.depths, 0, 0);
+      pen.drawImage(this.canvas, 0, 0);
     });
   }
 
   close() {
-    for (const undo of this.cleanup) undo();
-    cancelAnimationFrame(this.waiting);
-    clearTimeout(this.saving);
+    super.close();
     this.scene.gl?.getExtension("WEBGL_lose_context")?.loseContext(); // a page has only a few
   }
 }
 
 const STYLE = `
-.equivlab-shape { box-sizing: border-box; width: 100%; padding: 4px; min-width: 320px;
-  color: var(--jp-ui-font-color1, CanvasText); }
-.equivlab-shape .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center;
-  padding: 4px 0 8px; max-width: 980px; }
-.equivlab-shape button { font: ${FONT}; color: inherit; padding: 3px 10px; cursor: pointer;
-  background: transparent; border: 1px solid ${BASE}; border-radius: 4px; }
-.equivlab-shape button[aria-pressed=true] { border-color: ${MODEL};
-  box-shadow: 0 0 0 1px ${MODEL}; }
 .equivlab-shape .stage { position: relative; }
-.equivlab-shape .stage canvas { position: absolute; left: 0; top: 0; display: block;
-  border-radius: 4px; }
-.equivlab-shape .stage canvas:last-child { cursor: grab; touch-action: none; }
-.equivlab-shape :focus-visible { outline: 2px solid ${OTHER}; outline-offset: 2px; }
+.equivlab-shape .stage canvas { position: absolute; left: 0; top: 0; }
 `;
 
-function render(context) {
-  const view = new View(context);
-  view.redraw();
-  return () => view.close();
-}
-
-export default { render };
+export default page(View);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
@@ -14,6 +13,7 @@ from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.data.shapes_procedural import LabelledShapes
+from equivlab.widgets.pages import page_module
 from equivlab.widgets.shape_glyphs import GLYPH, glyphs_of, limits_of, strongest
 from equivlab.widgets.shape_places import ball_size, drawn_shape, places_of, unit_positions
 from equivlab.widgets.shape_poses import AZIMUTH, poses_of, quaternions_of, rotation_of
@@ -23,7 +23,6 @@ from equivlab.widgets.still_shape import still_shape
 
 __all__ = ["RotateShape"]
 
-HERE = Path(__file__).parent
 LEVELS = 32767  # features go to the page as 16-bit integers
 MOST_BYTES = 48_000_000
 
@@ -67,9 +66,7 @@ class RotateShape(anywidget.AnyWidget):
         Weiler et al., NeurIPS 2018; Thomas et al., *Tensor field networks*, 2018.
     """
 
-    _esm = "\n".join(
-        (HERE / name).read_text("utf-8") for name in ("shape_scene.js", "rotate_shape.js")
-    )
+    _esm = page_module("shape_scene.js", "rotate_shape.js")
 
     rotation = traitlets.List([1.0, 0.0, 0.0, 0.0]).tag(sync=True)  # a unit quaternion w x y z
     shape = traitlets.Int(0).tag(sync=True)

@@ -3,20 +3,8 @@
 // Two WebGL canvases, of the globe and of both views of the features, lie under a plain one with
 // titles and rings, which takes keys and pointers. While the globe turns, only its own is drawn.
 
-const FONT = "13px system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', sans-serif";
-const SMALL = FONT.replace("13px", "12px");
-const BOLD = `600 ${FONT}`;
-const MODEL = "#d55e00", OTHER = "#0072b2", BASE = "#777777"; // Okabe & Ito
-const DEGREES = Math.PI / 180;
 const PATIENCE = 4000; // ms without an answer, after which the page says that it waits
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1];
-
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-const element = (tag, attributes = {}, ...children) => {
-  const node = Object.assign(document.createElement(tag), attributes);
-  node.append(...children);
-  return node;
-};
 
 // --- rotations: 3 × 3, row after row, acting on columns x (to the reader), y (right), z (up) ---
 
@@ -178,11 +166,10 @@ function arrange(width) {
   return { width, disc, places, narrow, height: narrow ? 2 * row : row };
 }
 
-class View {
-  constructor({ model: state, el }) {
-    this.state = state;
-    this.el = el;
-    this.spec = state.get("_spec");
+class View extends CanvasView {
+  constructor(context) {
+    super(context, "equivlab-sphere");
+    const { state } = this;
     this.glasses = [0, 1].map(() => element("canvas", { className: "glass" }));
     this.painters = this.glasses.map((glass) => new Painter(glass, bytes(state.get("_colours"))));
     const globes = bytes(state.get("_globes")), [rows, columns] = this.spec.globe;
@@ -195,9 +182,8 @@ class View {
     this.settled = this.question(); // what the features on show belong to
     this.settled.signal = 0;
     this.settled.rotation = IDENTITY;
-    this.asked = this.answered = this.painted = 0;
+    this.asked = this.answered = 0;
     this.drawn = []; // what each sphere shows
-    this.cleanup = [];
     this.build();
     this.ask();
   }
@@ -208,15 +194,6 @@ class View {
   get signal() { return this.state.get("signal"); }
   get channel() { return Math.min(this.state.get("channel"), this.spec.channels.length - 1); }
   get gamma() { return Math.min(this.state.get("gamma"), this.spec.steps - 1); }
-
-  /** Change the state, redraw at the next frame, and tell the kernel's traits now and then. */
-  set(changes) {
-    for (const [name, value] of Object.entries(changes)) this.state.set(name, value);
-    this.saving ??= setTimeout(() => {
-      this.saving = undefined;
-      this.state.save_changes();
-    }, 250);
-  }
 
   /** Turn further, in the reader's frame. */
   turn(by, from = this.rotation) { this.set({ rotation: cleaned(multiply(by, from)) }); }
@@ -266,8 +243,8 @@ class View {
   /** One γ, or the largest over γ, of the channel on show: [as they come out, turned back]. */
   features() {
     const { steps, side, channels } = this.spec, area = side[0] * side[1];
-    const key = `${this.channel} ${this.gamma}`;
-    if (!this.stale && this.key === key) return this.maps;
+    const choice = `${this.channel} ${this.gamma}`;
+    if (!this.stale && this.choice === choice) return this.maps;
     this.maps?.forEach((map) => this.painters[1].drop(map));
     this.maps = [0, 1].map((view) => {
       const from = (view * channels.length + this.channel) * steps * area;
@@ -284,7 +261,7 @@ class View {
       return this.painters[1].picture(shown, side);
     });
     this.stale = false;
-    this.key = key;
+    this.choice = choice;
     return this.maps;
   }
 
@@ -292,8 +269,6 @@ class View {
 
   build() {
     const { spec } = this;
-    this.el.replaceChildren();
-    this.el.classList.add("equivlab-sphere");
     this.canvas = element("canvas", { tabIndex: 0 });
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-roledescription", "globe");
@@ -317,12 +292,10 @@ class View {
       const angles = counted(Array(spec.steps).fill()).map((k) => `${Math.round((360 * k) / spec.steps)}°`);
       this.selects.gamma = choose("gamma", "γ", ["maximum", ...angles], [-1, ...counted(angles)]);
     }
-    for (const [text, title, act] of [["Reset", "Back to the first pose (r)", () => this.reset()],
-                                      ["PNG", "Save this picture", () => this.save()]]) {
-      const button = element("button", { textContent: text, title, type: "button" });
-      button.addEventListener("click", act);
-      bar.append(button);
-    }
+    bar.append(
+      this.button("Reset", "Back to the first pose (r)", () => this.reset()),
+      this.button("PNG", "Save this picture", () => this.save()),
+    );
     this.spoken = element("div", { className: "spoken" });
     this.spoken.setAttribute("role", "status");
     const pane = element("div", { className: "pane" }, ...this.glasses, this.canvas);
@@ -334,36 +307,20 @@ class View {
   }
 
   listen() {
-    const on = (target, kind, act) => {
-      target.addEventListener(kind, act);
-      this.cleanup.push(() => target.removeEventListener(kind, act));
-    };
-    on(this.canvas, "keydown", (event) => this.press(event));
-    on(this.canvas, "pointerdown", (event) => this.grab(event));
-    on(this.canvas, "pointermove", (event) => this.drag(event));
-    for (const kind of ["pointerup", "pointercancel"]) on(this.canvas, kind, () => this.drop());
-    const hear = (answer, buffers) => this.hear(answer, buffers);
-    this.state.on("msg:custom", hear);
-    this.cleanup.push(() => this.state.off("msg:custom", hear));
+    super.listen();
+    this.onState("msg:custom", (answer, buffers) => this.hear(answer, buffers));
     for (const name of ["rotation", "signal", "channel", "gamma"]) {
-      const act = () => {
+      this.onState(`change:${name}`, () => {
         this.redraw();
         this.ask();
-      };
-      this.state.on(`change:${name}`, act);
-      this.cleanup.push(() => this.state.off(`change:${name}`, act));
+      });
     }
-    const sizes = new ResizeObserver(() => this.redraw());
-    sizes.observe(this.el);
-    const seen = new IntersectionObserver(() => this.redraw());
-    seen.observe(this.canvas);
-    this.cleanup.push(() => sizes.disconnect(), () => seen.disconnect());
   }
 
-  press(event) {
+  key(event) {
     const by = (event.shiftKey ? 45 : 5) * DEGREES;
     const up = [0, 0, 1], right = [0, 1, 0], toward = [1, 0, 0];
-    const acts = {
+    this.actOn(event, {
       ArrowRight: () => this.turn(about(up, by)), ArrowLeft: () => this.turn(about(up, -by)),
       ArrowUp: () => this.turn(about(right, -by)), ArrowDown: () => this.turn(about(right, by)),
       ",": () => this.turn(about(toward, by)), ".": () => this.turn(about(toward, -by)),
@@ -371,11 +328,7 @@ class View {
       r: () => this.reset(), Home: () => this.reset(),
       g: () => this.spec.steps > 1
         && this.set({ gamma: this.gamma + 1 < this.spec.steps ? this.gamma + 1 : -1 }),
-    };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-    acts[event.key]();
-    event.preventDefault();
-    event.stopPropagation(); // JupyterLab's own keys must not act as well
+    });
   }
 
   // --- the hand on the globe -----------------------------------------------------------------
@@ -394,9 +347,7 @@ class View {
     const { point, distance } = this.under(event);
     if (distance > 1.08) return;
     this.held = { point, rotation: this.rotation };
-    this.canvas.setPointerCapture(event.pointerId);
-    this.canvas.focus({ preventScroll: true });
-    event.preventDefault();
+    this.hold(event);
   }
 
   drag(event) {
@@ -408,30 +359,10 @@ class View {
 
   // --- the drawing -----------------------------------------------------------------------
 
-  /** Draw once before the next paint, however often it is asked for. */
-  redraw() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      this.draw();
-    });
-  }
-
-  fit() {
-    if (!this.el.clientWidth) return false;
-    const width = Math.max(320, Math.min(980, this.el.clientWidth - 8));
-    const scale = window.devicePixelRatio || 1;
-    if (this.layout?.width !== width || this.scale !== scale) {
-      this.layout = arrange(width);
-      this.scale = scale;
-      const size = [width, this.layout.height].map((length) => Math.round(length * scale));
-      [this.canvas.width, this.canvas.height] = size;
-      this.canvas.style.width = `${width}px`;
-      this.canvas.style.height = `${this.layout.height}px`;
-      this.fitGlasses();
-      this.drawn = [];
-      this.ringed = false;
-    }
-    return true;
+  fitted() {
+    this.fitGlasses();
+    this.drawn = [];
+    this.ringed = false;
   }
 
   /** Put each WebGL canvas under its rings; `offset` is where the second features begin in it. */
@@ -447,7 +378,7 @@ class View {
   }
 
   draw() {
-    if (!this.fit()) return; // hidden: the observers will ask again
+    if (!this.fitTo(980, arrange, [this.canvas])) return;
     const [out, back] = this.features();
     this.drawSphere(0, this.globes[this.signal], this.rotation, 0, 1);
     this.drawSphere(1, out, IDENTITY, 1, 0);
@@ -468,11 +399,7 @@ class View {
 
   drawRings() {
     this.ringed = true;
-    const { disc, places, narrow, width, height } = this.layout;
-    const pen = this.canvas.getContext("2d");
-    pen.setTransform(this.scale, 0, 0, this.scale, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    this.ink = getComputedStyle(this.el).color;
+    const { disc, places, narrow } = this.layout, pen = this.pen();
     const layer = this.spec.layer ? `of layer ${this.spec.layer}, ` : "";
     const titles = ["input: grab it and turn it",
                     narrow ? "features" : `features ${layer}as they come out`,
@@ -486,11 +413,6 @@ class View {
       pen.arc(x + disc / 2, y + disc / 2, disc / 2 - 0.5, 0, 2 * Math.PI);
       pen.stroke();
     });
-  }
-
-  text(pen, words, x, y, { font = FONT, align = "left", most } = {}) {
-    Object.assign(pen, { font, fillStyle: this.ink, textAlign: align, textBaseline: "top" });
-    pen.fillText(words, x, y, most);
   }
 
   /** The number, and how the features keep up. */
@@ -527,47 +449,29 @@ class View {
     }, 500);
   }
 
-  /** Save the spheres and the words, with the page's background under them. */
+  /** Save the spheres, and the words below them. */
   save() {
-    const { width, height } = this.canvas, foot = 30 * this.scale;
-    const copy = element("canvas", { width, height: height + foot }), pen = copy.getContext("2d");
-    let node = this.el, paper = "rgba(0, 0, 0, 0)";
-    while (node && /, 0\)$|^transparent$/.test(paper)) {
-      paper = getComputedStyle(node).backgroundColor;
-      node = node.parentElement;
-    }
-    pen.fillStyle = /, 0\)$|^transparent$/.test(paper) ? "white" : paper;
-    pen.fillRect(0, 0, width, height + foot);
-    this.glasses.forEach((glass, n) => {
-      const { x, y } = this.layout.places[n];
-      pen.drawImage(glass, Math.round(x * this.scale), Math.round(y * this.scale));
-    });
-    pen.drawImage(this.canvas, 0, 0);
-    pen.scale(this.scale, this.scale);
-    this.text(pen, this.words().slice(0, 2).join(",  "), 16, this.layout.height + 4, { font: BOLD });
-    copy.toBlob((blob) => {
-      const link = element("a", {
-        href: URL.createObjectURL(blob), download: `equivlab-${this.spec.names[this.signal]}.png`,
+    this.saveAs(this.spec.names[this.signal], (pen) => {
+      this.glasses.forEach((glass, n) => {
+        const { x, y } = this.layout.places[n];
+        pen.drawImage(glass, Math.round(x * this.scale), Math.round(y * this.scale));
       });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
+      pen.drawImage(this.canvas, 0, 0);
+      pen.scale(this.scale, this.scale);
+      const words = this.words().slice(0, 2).join(",  ");
+      this.text(pen, words, 16, this.layout.height + 4, { font: BOLD });
+    }, 30 * this.scale);
   }
 
   close() {
-    for (const undo of this.cleanup) undo();
-    cancelAnimationFrame(this.frame);
-    for (const timer of [this.saving, this.waiting, this.speaking]) clearTimeout(timer);
+    super.close();
+    for (const timer of [this.waiting, this.speaking]) clearTimeout(timer);
     this.painters.forEach((painter) => painter.close());
   }
 }
 
 const STYLE = `
-.equivlab-sphere { box-sizing: border-box; width: 100%; padding: 4px; min-width: 320px; color: var(--jp-ui-font-color1, CanvasText); }
-.equivlab-sphere .bar { display: flex; flex-wrap: wrap; gap: 12px; align-items: center;
-  padding: 4px 0 8px; max-width: 980px; font: ${FONT}; }
-.equivlab-sphere button, .equivlab-sphere select { font: ${FONT}; color: inherit; padding: 3px 10px;
-  cursor: pointer; background: transparent; border: 1px solid ${BASE}; border-radius: 4px; }
+.equivlab-sphere .bar { gap: 12px; }
 .equivlab-sphere option { color: CanvasText; background: Canvas; }
 .equivlab-sphere .pane { position: relative; }
 .equivlab-sphere .line { display: flex; flex-wrap: wrap; gap: 4px 28px; padding: 8px 16px 4px; font: ${FONT};
@@ -575,18 +479,10 @@ const STYLE = `
 .equivlab-sphere .error { font: ${BOLD}; color: ${MODEL}; }
 .equivlab-sphere .quiet { font: ${SMALL}; opacity: 0.75; }
 .equivlab-sphere .quiet.trouble { color: ${MODEL}; opacity: 1; }
-.equivlab-sphere canvas { touch-action: none; display: block; border-radius: 4px; cursor: grab; }
 .equivlab-sphere .glass { position: absolute; pointer-events: none; }
 .equivlab-sphere canvas[tabindex] { position: relative; }
 .equivlab-sphere .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }
-.equivlab-sphere :focus-visible { outline: 2px solid ${OTHER}; outline-offset: 2px; }
 `;
 
-function render(context) {
-  const view = new View(context);
-  view.redraw();
-  return () => view.close();
-}
-
-export default { render };
+export default page(View);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -14,6 +13,7 @@ from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.so3 import SO3
+from equivlab.widgets.pages import page_module
 from equivlab.widgets.sphere_engine import Answer, SphereEngine
 from equivlab.widgets.sphere_signals import as_signals, as_texture
 from equivlab.widgets.sphere_still import sphere_still
@@ -54,7 +54,7 @@ class RotateSphere(anywidget.AnyWidget):
         Cohen, Geiger, Köhler & Welling, *Spherical CNNs*, ICLR 2018.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
+    _esm = page_module("rotate_sphere.js")
 
     rotation = traitlets.List(traitlets.Float(), default_value=[1.0, 0, 0, 0, 1, 0, 0, 0, 1]).tag(
         sync=True

@@ -1,8 +1,6 @@
 // What RotateShape needs to draw in space: rotations, and a scene in WebGL of voxels, balls,
-// ellipsoids and arrows. A widget has one module, so rotate_shape.py puts this in front of
-// rotate_shape.js, and nothing is exported.
+// ellipsoids and arrows. It stands between canvas_view.js and rotate_shape.js in one module.
 
-const DEGREES = Math.PI / 180;
 const ELEVATION = 20 * DEGREES; // of the eye
 const EXTENT = 1.43; // half the width of a picture, in units of half the grid: the cage just fits
 const DEPTH = 4; // what is nearer or farther than this is not drawn
