@@ -7,8 +7,7 @@ hemisphere, around the pole (NR), or each turned by its own uniform rotation, dr
 are the 10,000 test digits. A network that was trained on NR is tested on both. Nothing is
 chosen on the test digits: settings were chosen on the last 5,000 training digits (`--validate`),
 and each network is tested once, after its last epoch. Every epoch is kept in `benchmarks/runs`,
-so a killed run goes on. `--polish` adds epochs at a lower rate in which every digit is stretched,
-sheared and shifted a little, anew each time, and, on R, turned anew.
+so a killed run goes on.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import time
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from kept import RUNS, keep
 from torch import Tensor, nn
 
@@ -53,25 +51,14 @@ def sphere_digits(part: str, rotated: bool) -> tuple[Tensor, Tensor]:
     if rotated:
         generator = torch.Generator().manual_seed(SEEDS[part])
         rotations = list(SO3.random_elements(len(images), generator).split(500))
-    signals = [project(x, R) for x, R in zip(images.split(500), rotations, strict=True)]
-    return torch.cat(signals), digits[f"y_{part}"].long()
-
-
-def project(x: Tensor, rotation: Tensor | None) -> Tensor:
-    """Images onto the sphere; mean 0 and deviation 1 over the upright training digits."""
-    signals = project_image(
-        x, bandwidth=BANDWIDTH, projection="stereographic", extent=math.pi, rotation=rotation
-    )
-    return (signals - 0.1452) / 0.3057
-
-
-def deformed(images: Tensor, rotated: bool, generator: torch.Generator) -> Tensor:
-    """Each digit stretched, sheared and shifted a little, then on the sphere, turned or not."""
-    most = torch.tensor([[0.1, 0.15, 0.1], [0.15, 0.1, 0.1]])  # the shift in half images
-    change = most * (2 * torch.rand(len(images), 2, 3, generator=generator) - 1)
-    grid = F.affine_grid(torch.eye(2, 3) + change, list(images.shape), align_corners=False)
-    turns = SO3.random_elements(len(images), generator) if rotated else None
-    return project(F.grid_sample(images, grid, align_corners=False), turns)
+    signals = [
+        project_image(
+            x, bandwidth=BANDWIDTH, projection="stereographic", extent=math.pi, rotation=R
+        )
+        for x, R in zip(images.split(500), rotations, strict=True)
+    ]
+    # Mean and deviation of the upright training digits, on the grid.
+    return (torch.cat(signals) - 0.1452) / 0.3057, digits[f"y_{part}"].long()
 
 
 def train(name: str, rotated: bool, arguments: argparse.Namespace) -> nn.Module:
@@ -85,26 +72,15 @@ def train(name: str, rotated: bool, arguments: argparse.Namespace) -> nn.Module:
     fit(
         model, x[:count], y[:count], epochs=arguments.epochs, batch_size=32, lr=rate,
         seed=arguments.seed,
-        checkpoint=RUNS / f"sphere-{stem(name, rotated, count, arguments, polished=False)}"
-        ".safetensors",
+        checkpoint=RUNS / f"sphere-{stem(name, rotated, count, arguments)}.safetensors",
     )  # fmt: skip
-    if arguments.polish:
-        images = mnist()["x_train"][:count, None].float() / 255
-        fit(
-            model, images, y[:count], epochs=arguments.polish, batch_size=32, lr=0.3 * rate,
-            seed=arguments.seed, augment=lambda x, generator: deformed(x, rotated, generator),
-            checkpoint=RUNS / f"sphere-{stem(name, rotated, count, arguments)}.safetensors",
-        )  # fmt: skip
     return model
 
 
-def stem(
-    name: str, rotated: bool, digits: int, arguments: argparse.Namespace, polished: bool = True
-) -> str:
-    """The name of a run's files, of all its epochs or of those before the last few."""
+def stem(name: str, rotated: bool, digits: int, arguments: argparse.Namespace) -> str:
+    """The name of a run's files."""
     kind = "R" if rotated else "NR"
-    last = f"+{arguments.polish}" if polished and arguments.polish else ""
-    return f"{name}-{kind}-{digits}digits-{arguments.epochs}{last}epochs-seed{arguments.seed}"
+    return f"{name}-{kind}-{digits}digits-{arguments.epochs}epochs-seed{arguments.seed}"
 
 
 @torch.no_grad()
@@ -138,7 +114,7 @@ def run(name: str, rotated: bool, arguments: argparse.Namespace) -> dict:
     result = {
         "network": name,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "epochs": f"{arguments.epochs} + {arguments.polish}",
+        "epochs": arguments.epochs,
         "digits": arguments.digits or 60_000 - (HELD_OUT if arguments.validate else 0),
         "accuracy on": "held-out training digits" if arguments.validate else "test digits",
         "accuracy": scores,
@@ -158,7 +134,6 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=["planar", "smooth"], choices=NETWORKS)
     parser.add_argument("--train", nargs="+", default=["NR", "R"], choices=["NR", "R"])
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--polish", type=int, default=0, help="epochs more, on deformed digits")
     parser.add_argument("--digits", type=int, help="train on so many only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -172,7 +147,7 @@ def main() -> None:
         scores = {key: f"{v:.4f}" for r in results for key, v in r["accuracy"].items()}
         row = [scores.get(key, "–") for key in ("NR/NR", "R/R", "NR/R")]
         print(
-            f"| {name} | {results[0]['parameters']:,} | {results[0]['epochs']} | "
+            f"| {name} | {results[0]['parameters']:,} | {arguments.epochs} | "
             + " | ".join(row)
             + f" | {PAPER.get(name, '–')} |",
             flush=True,
