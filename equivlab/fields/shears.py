@@ -30,19 +30,22 @@ def turn_by_shears(x: Tensor, angles: Tensor) -> Tensor:
     Returns:
         A tensor as `x`.
     """
-    rows, columns = torch.tan(angles / 2), -torch.sin(angles)
-    return _shear(_shear(_shear(x, rows).mT, columns).mT, rows)
-
-
-def _shear(x: Tensor, slopes: Tensor) -> Tensor:
-    """Shift each row of ``(B, C, H, W)`` by its distance from the middle times the slope."""
-    height, width = x.shape[-2:]
-    distance = torch.arange(height, dtype=torch.float64) - (height - 1) / 2
-    shifts = slopes.to(torch.float64)[:, None] * distance  # in pixels, (B, H)
-    cycles = torch.fft.rfftfreq(width, dtype=torch.float64)
-    phases = -2 * math.pi * shifts[..., None].cpu() * cycles
-    turn = torch.polar(torch.ones_like(phases), phases)[:, None]  # (B, 1, H, W/2 + 1)
+    side = x.shape[-1]
+    rows, columns = _phases(torch.tan(angles / 2), side), _phases(-torch.sin(angles), side)
     work = x if x.dtype in (torch.float32, torch.float64) else x.float()
-    spectrum = torch.fft.rfft(work)
-    shifted: Tensor = torch.fft.irfft(spectrum * turn.to(spectrum), n=width)
-    return shifted.to(x.dtype)
+    return _shear(_shear(_shear(work, rows).mT, columns).mT, rows).to(x.dtype)
+
+
+def _phases(slopes: Tensor, side: int) -> Tensor:
+    """What shifts each row by its distance from the middle times the slope, in the spectrum."""
+    distance = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    shifts = slopes.cpu().to(torch.float64)[:, None] * distance  # in pixels, (B, H)
+    phases = -2 * math.pi * shifts[..., None] * torch.fft.rfftfreq(side, dtype=torch.float64)
+    return torch.polar(torch.ones_like(phases), phases)[:, None]  # (B, 1, H, W/2 + 1)
+
+
+def _shear(x: Tensor, phases: Tensor) -> Tensor:
+    """Shift each row of ``(B, C, H, H)``."""
+    spectrum = torch.fft.rfft(x)
+    shifted: Tensor = torch.fft.irfft(spectrum * phases.to(spectrum), n=x.shape[-1])
+    return shifted
