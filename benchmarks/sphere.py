@@ -139,7 +139,7 @@ def times(rounds: int) -> None:
         "S2Conv, both ways": "S2Conv 1→20, b 30→10, forward and backward",
         "SO3Conv, both ways": "SO3Conv 20→40, b 10→6, forward and backward",
         "step": "training step of the paper's network (58,550 parameters, Adam)",
-        "step, smooth": "training step of the smooth network (56,782 parameters, Adam)",
+        "step, smooth": "training step of the smooth network (58,358 parameters, Adam)",
     }
     for name, text in names.items():
         other = found.get(name.replace("pair", "pair e3nn").replace("SO3Conv", "SO3Conv e3nn"))

@@ -12,9 +12,10 @@ Cohen, Geiger, Köhler & Welling, *Spherical CNNs* (ICLR 2018).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equivlab.fields.sphere import RotationInvariant, RotationMaps, SphereMaps
 from equivlab.nn.base import FieldModule, check_home
@@ -219,33 +220,55 @@ class SO3Integrate(FieldModule):
 
 
 class SO3Moments(FieldModule):
-    """Mean and standard deviation over all rotations: two invariants of each signal.
+    """Mean and standard deviation over all rotations, and tilted means: invariants of a signal.
 
-    The mean alone forgets how far a feature rises above it. Both are exact for band-limited
-    signals, as in `SO3Integrate`: the quadrature of the grid integrates their squares too.
+    The mean alone forgets how far a feature rises above it. Mean and deviation are exact for
+    band-limited signals, as in `SO3Integrate`: the quadrature of the grid integrates their
+    squares too. A mean that is tilted by ``t`` weighs each rotation by ``exp(t f̂(R))``, where
+    ``f̂`` is the signal less its mean, in units of its deviation: with ``t`` large it is the
+    maximum, with ``-t`` the minimum, and it obeys the law as well as the grid holds that
+    exponential. Each signal learns its own ``t``.
 
     Args:
         channels: signals ``C``.
         bandwidth: ``b`` of their grid.
         eps: added to the variance, for the gradient of a constant signal.
+        tilts: where each ``t`` starts, one tilted mean of each signal for each; 1 to 3 find
+            what stands out somewhere and are smooth.
 
     Shape:
-        ``(B, C, 2b, 2b, 2b)`` to ``(B, 2C)``: all means, then all deviations.
+        ``(B, C, 2b, 2b, 2b)`` to ``(B, (2 + T) C)``: all means, then all deviations, then, for
+        each of the ``T`` tilts, how far the tilted means lie above the means.
     """
 
     in_field: RotationMaps
     out_field: RotationInvariant
+    tilt: Tensor | None
 
-    def __init__(self, channels: int, bandwidth: int, eps: float = 1e-6) -> None:
-        super().__init__(RotationMaps(channels, bandwidth), RotationInvariant(2 * channels))
+    def __init__(
+        self, channels: int, bandwidth: int, eps: float = 1e-6, tilts: Sequence[float] = ()
+    ) -> None:
+        invariants = RotationInvariant((2 + len(tilts)) * channels)
+        super().__init__(RotationMaps(channels, bandwidth), invariants)
         self.eps = eps
+        start = torch.tensor(tilts, dtype=torch.get_default_dtype())
+        self.tilt = nn.Parameter(start[:, None].repeat(1, channels)) if len(tilts) else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, C, 2b, 2b, 2b)`` to ``(B, 2C)``."""
+        """``(B, C, 2b, 2b, 2b)`` to ``(B, (2 + T) C)``."""
         self.check(x)
-        mean = _mean(x, self.in_field.bandwidth)
-        variance = _mean((x - mean[..., None, None, None]).square(), self.in_field.bandwidth)
-        return torch.cat([mean, (variance + self.eps).sqrt()], -1)
+        b = self.in_field.bandwidth
+        mean = _mean(x, b)
+        risen = x - mean[..., None, None, None]
+        deviation = (_mean(risen.square(), b) + self.eps).sqrt()
+        found = [mean, deviation]
+        if self.tilt is not None:
+            check_home(x, self.tilt, self.label)
+            areas = quadrature_weights(b).log().to(x)[:, None, None]
+            for tilt in self.tilt:
+                logits = (tilt / deviation)[..., None, None, None] * risen + areas
+                found.append((logits.flatten(2).softmax(-1) * risen.flatten(2)).sum(-1))
+        return torch.cat(found, -1)
 
 
 def _mean(x: Tensor, b: int) -> Tensor:

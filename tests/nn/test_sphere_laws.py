@@ -137,9 +137,33 @@ def test_batch_norm_of_torch_breaks_the_law() -> None:
 
 def test_moments_of_a_constant_have_a_gradient() -> None:
     x = torch.full((1, 1, 6, 6, 6), 0.7, requires_grad=True)
-    SO3Moments(1, 3)(x).sum().backward()
+    SO3Moments(1, 3, tilts=(1.0,))(x).sum().backward()
     assert x.grad is not None
     assert bool(torch.isfinite(x.grad).all())
+
+
+def test_tilted_means_need_room() -> None:
+    """The exponential has degrees without end: each finer grid holds more of it."""
+    torch.manual_seed(0)
+    spectrum = [torch.randn(2, 3, k, k, dtype=torch.float64) / k for k in (1, 3, 5)]
+    errors = []
+    for b in (4, 8, 16):
+        layer = SO3Moments(3, b, tilts=(2.0,)).double()
+        x = so3_ifft(spectrum, b)
+        tilted = [layer(z)[:, 6:].detach() for z in (x, layer.in_field.act(ROTATIONS, x))]
+        errors.append(relative(tilted[1], tilted[0]))
+    assert errors[0] < 0.2
+    assert errors[2] < errors[1] / 30 < errors[0] / 900
+
+
+def test_moments_have_their_gradients() -> None:
+    torch.manual_seed(0)
+    layer = SO3Moments(2, 2, tilts=(2.0, -1.0)).double()
+    x = torch.randn(2, 2, 4, 4, 4, dtype=torch.float64, requires_grad=True)
+    tilt = layer.tilt
+    assert torch.autograd.gradcheck(
+        lambda x, tilt: torch.func.functional_call(layer, {"tilt": tilt}, (x,)), (x, tilt)
+    )
 
 
 def test_autocast_does_not_reach_the_spectrum() -> None:

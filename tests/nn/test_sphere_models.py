@@ -35,7 +35,7 @@ def smooth_signals(channels: int, bandwidth: int) -> torch.Tensor:
     ("build", "parameters"),
     [
         (spherical_digit_cnn, 58_550),
-        (smooth_spherical_digit_cnn, 56_782),
+        (smooth_spherical_digit_cnn, 58_358),
         (planar_digit_cnn, 68_106),
     ],
 )
@@ -48,19 +48,27 @@ def test_sizes(build: Callable[[], nn.Module], parameters: int) -> None:
 
 @torch.no_grad()
 def test_invariance_of_the_digit_networks() -> None:
-    """The paper's to some per cent of the variation between inputs, the smooth one far better."""
+    """The means over SO(3): the smooth network's are far better than the paper's.
+
+    Relative to the variation between inputs. The tilted means ask more of the grid.
+    """
     x = smooth_signals(1, 30)
     errors = {}
     for name, build in (("paper", spherical_digit_cnn), ("smooth", smooth_spherical_digit_cnn)):
         torch.manual_seed(0)
         model = build()
         model(x)  # running statistics
-        features = model.eval()[:-1]
-        still, turned = features(x), features(rotate_s2(x, ROTATIONS))
-        spread = still - still.mean(0)
-        errors[name] = float((turned - still).norm() / spread.norm())
-    assert errors["smooth"] < 0.02
-    assert errors["smooth"] < errors["paper"] < 0.2
+        invariants = model.eval()[: {"paper": 5, "smooth": 7}[name]]
+        still, turned = invariants(x), invariants(rotate_s2(x, ROTATIONS))
+        spread = (still - still.mean(0)).split(40, 1)
+        errors[name] = [
+            float(off.norm() / size.norm())
+            for off, size in zip((turned - still).split(40, 1), spread, strict=True)
+        ]
+    assert errors["smooth"][0] < errors["paper"][0] / 3 < 0.05
+    means, deviations, tilted = errors["smooth"]
+    assert max(means, deviations) < 0.01
+    assert tilted < 0.05
 
 
 @torch.no_grad()

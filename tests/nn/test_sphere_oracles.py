@@ -214,6 +214,25 @@ def test_moments_by_parseval() -> None:
     assert torch.allclose(found, torch.cat([blocks[0][..., 0, 0], power.sqrt()], -1))
 
 
+@torch.no_grad()
+def test_tilted_means_are_integrals() -> None:
+    """``∫ g exp(t g/σ) dR / ∫ exp(t g/σ) dR``, where ``g`` is the signal less its mean."""
+    torch.manual_seed(0)
+    x = so3_ifft([torch.randn(4, 2, side, side, dtype=torch.float64) for side in (1, 3, 5)])
+    layer = SO3Moments(2, 3, eps=0, tilts=(2.0, -0.7)).double()
+    weights = rotation_points(3)[1].to(x)
+    _, deviation, *found = layer(x).split(2, 1)
+    g = x.flatten(2) - (x.flatten(2) @ weights)[..., None]
+    for t, tilted in zip((2.0, -0.7), found, strict=True):
+        tilt = weights * torch.exp(t * g / deviation[..., None])
+        assert torch.allclose(tilted, (g * tilt).sum(-1) / tilt.sum(-1))
+    layer.tilt.copy_(torch.tensor([[0.0, 1e4], [-1e4, 0.0]]))
+    first, second = layer(x).split(2, 1)[2:]
+    zero = torch.zeros(4, dtype=torch.float64)
+    assert torch.allclose(first, torch.stack([zero, g[:, 1].amax(-1)], 1))
+    assert torch.allclose(second, torch.stack([g[:, 0].amin(-1), zero], 1))
+
+
 def test_mean_and_statistics_are_integrals() -> None:
     blocks = [3 * torch.randn(4, 2, side, side, dtype=torch.float64) for side in (1, 3, 5)]
     x = so3_ifft(blocks)
