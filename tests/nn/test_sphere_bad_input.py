@@ -36,6 +36,8 @@ def test_shapes(layer: torch.nn.Module, shape: tuple[int, ...], words: str) -> N
 def test_dtypes_and_kinds() -> None:
     with pytest.raises(ValueError, match=r"weights of torch\.float32.*model\.to\(torch\.float64\)"):
         LIFT(torch.zeros(1, 2, 12, 12, dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"weights of torch\.float32.*model\.to\(torch\.float64\)"):
+        SO3Moments(3, 2, tilts=(1.0,))(torch.zeros(1, 3, 4, 4, 4, dtype=torch.float64))
     with pytest.raises(TypeError, match=r"x\.float\(\)"):
         LIFT(torch.zeros(1, 2, 12, 12, dtype=torch.long))
     with pytest.raises(TypeError, match=r"torch\.Tensor"):
