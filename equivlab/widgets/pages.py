@@ -1,13 +1,31 @@
-"""The JavaScript of a widget: what all share, then its own files, in one module."""
+"""What all widgets share: their JavaScript, and what stands where no page can run."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-__all__ = ["page_module"]
+import anywidget
+
+__all__ = ["LiveView", "page_module"]
 
 
 def page_module(*names: str) -> str:
     """``canvas_view.js`` and the files `names` of this folder, one after the other."""
     here = Path(__file__).parent
     return "\n".join((here / name).read_text("utf-8") for name in ("canvas_view.js", *names))
+
+
+class LiveView(anywidget.AnyWidget):
+    """A widget that also shows its `repr` and a still picture, for previews and plain text."""
+
+    def still(self) -> str:
+        """A PNG in base64 of what the widget shows now."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        return {**data, "text/plain": repr(self), "image/png": self.still()}, metadata

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import anywidget
 import torch
 import traitlets
 from matplotlib import colormaps
@@ -16,16 +15,16 @@ from equivlab.fields import RegularMaps
 from equivlab.groups import P4, PointGroup
 from equivlab.widgets.atlas import STEPS, baseline, make_atlas, poses, unturn_matrices
 from equivlab.widgets.images import as_images
-from equivlab.widgets.pages import page_module
+from equivlab.widgets.pages import LiveView, page_module
+from equivlab.widgets.pictures import PICTURE, picture_bytes
 from equivlab.widgets.still import still_picture
 
 __all__ = ["RotateImage"]
 
-PICTURE = 160  # pixels of the pictures sent to the page
 MOST_BYTES = 48_000_000
 
 
-class RotateImage(anywidget.AnyWidget):
+class RotateImage(LiveView):
     """An image under a handle, and the feature maps that follow it.
 
     All frames are computed once, when the widget is made, and sent to the page; turning needs
@@ -56,7 +55,7 @@ class RotateImage(anywidget.AnyWidget):
         Cohen & Welling, ICML 2016; the stabilised view after Weiler & Cesa, NeurIPS 2019.
     """
 
-    _esm = page_module("rotate_image.js")
+    _esm = page_module("turning_view.js", "rotate_image.js")
 
     angle_deg = traitlets.Float(0.0).tag(sync=True)
     mirror = traitlets.Bool(False).tag(sync=True)
@@ -100,7 +99,7 @@ class RotateImage(anywidget.AnyWidget):
         self.titles = titles or (group.name, self.default_titles[1])
         self.baseline = baseline(x, group)
         self._colours = _colour_table()
-        self._pictures = _pictures(x)
+        self._pictures = picture_bytes(x)
         self._maps = _bytes(atlas.pixels)
         self._compare_maps = b"" if other is None else _bytes(other.pixels)
         self._spec = self._specification(group, list(channels))
@@ -144,12 +143,9 @@ class RotateImage(anywidget.AnyWidget):
             f"{STEPS} angles, {(len(self._maps) + len(self._compare_maps)) / 1e6:.1f} MB)"
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/plain": repr(self), "image/png": still_picture(self)}, metadata
+    def still(self) -> str:
+        """A PNG in base64 of what it shows now."""
+        return still_picture(self)
 
 
 def _group_of(model: nn.Module) -> PointGroup:
@@ -175,14 +171,3 @@ def _colour_table() -> bytes:
     """256 colours from blue (negative) over white to red, safe for colour-blind eyes."""
     table = torch.tensor(colormaps["RdBu_r"](range(256)))[:, :3]
     return _bytes((255 * table).round().to(torch.uint8))
-
-
-def _pictures(x: Tensor) -> bytes:
-    """The images as people see them, ``(N, PICTURE, PICTURE, 3)``."""
-    shown = x[:, :3] if x.shape[1] >= 3 else x[:, :1].expand(-1, 3, -1, -1)
-    low, high = shown.amin((1, 2, 3), keepdim=True), shown.amax((1, 2, 3), keepdim=True)
-    if float(low.min()) >= 0 and float(high.max()) <= 1:
-        low, high = torch.zeros_like(low), torch.ones_like(high)
-    shown = (shown - low) / (high - low).clamp_min(1e-12)
-    sized = nn.functional.interpolate(shown, size=(PICTURE, PICTURE), mode="bilinear")
-    return _bytes((255 * sized).round().to(torch.uint8).movedim(1, -1))

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import anywidget
 import torch
 import traitlets
 from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.data.shapes_procedural import LabelledShapes
-from equivlab.widgets.pages import page_module
+from equivlab.widgets.pages import LiveView, page_module
 from equivlab.widgets.shape_glyphs import GLYPH, glyphs_of, limits_of, strongest
 from equivlab.widgets.shape_places import ball_size, drawn_shape, places_of, unit_positions
 from equivlab.widgets.shape_poses import AZIMUTH, poses_of, quaternions_of, rotation_of
@@ -27,7 +26,7 @@ LEVELS = 32767  # features go to the page as 16-bit integers
 MOST_BYTES = 48_000_000
 
 
-class RotateShape(anywidget.AnyWidget):
+class RotateShape(LiveView):
     """A shape under the hand, voxels or points, and the features in space that follow it.
 
     In chosen places of the shape stands what the network gives there: a scalar feature as
@@ -179,12 +178,9 @@ class RotateShape(anywidget.AnyWidget):
             f"{len(self.poses)} rotations, {size:.1f} MB)"
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/plain": repr(self), "image/png": still_shape(self)}, metadata
+    def still(self) -> str:
+        """A PNG in base64 of what it shows now."""
+        return still_shape(self)
 
 
 class _View:

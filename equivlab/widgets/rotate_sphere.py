@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import anywidget
 import torch
 import traitlets
 from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.so3 import SO3
-from equivlab.widgets.pages import page_module
+from equivlab.widgets.pages import LiveView, page_module
 from equivlab.widgets.sphere_engine import Answer, SphereEngine
 from equivlab.widgets.sphere_signals import as_signals, as_texture
 from equivlab.widgets.sphere_still import sphere_still
@@ -24,7 +23,7 @@ MOST_BYTES = 32_000_000
 GREY = 160  # of pixels without data
 
 
-class RotateSphere(anywidget.AnyWidget):
+class RotateSphere(LiveView):
     """A globe to grab, and beside it the features of a network that looks at it.
 
     The globe turns in the page. The features ask the kernel: the signal is turned exactly,
@@ -133,12 +132,9 @@ class RotateSphere(anywidget.AnyWidget):
             f"{self.engine.resolution})"
         )
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/plain": repr(self), "image/png": sphere_still(self)}, metadata
+    def still(self) -> str:
+        """A PNG in base64 of what it shows now."""
+        return sphere_still(self)
 
 
 def _as_rotation(values: Sequence[float]) -> Tensor:

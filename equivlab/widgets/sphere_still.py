@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import TYPE_CHECKING
 
 import torch
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from equivlab.so3 import SO3
 from equivlab.sphere import view_sphere
+from equivlab.widgets.still import png_text
 
 if TYPE_CHECKING:
     from equivlab.widgets.rotate_sphere import RotateSphere
@@ -37,15 +35,12 @@ def sphere_still(widget: RotateSphere) -> str:
         ("features, turned back", shown[1], facing, "RdBu_r"),
     ]
     figure = Figure(figsize=(6.6, 2.6), dpi=72, layout="constrained")
-    FigureCanvasAgg(figure)
     for ax, (title, picture, pose, colours) in zip(figure.subplots(1, 3), views, strict=True):
         ax.imshow(_disc(picture, pose, colours).numpy())
         ax.set_title(title, fontsize=10)
         ax.set_axis_off()
     figure.supxlabel("run the notebook to turn it", fontsize=9)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return base64.b64encode(stream.getvalue()).decode()
+    return png_text(figure)
 
 
 def _disc(picture: Tensor, pose: Tensor, colours: str) -> Tensor:

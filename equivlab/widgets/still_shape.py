@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from equivlab.so3 import SO3
 from equivlab.widgets.shape_poses import AZIMUTH
+from equivlab.widgets.still import png_text
 
 if TYPE_CHECKING:
     from equivlab.widgets.rotate_shape import RotateShape
@@ -26,7 +24,6 @@ def still_shape(widget: RotateShape) -> str:
     """A PNG in base64: the upright shape, and the features of each network in its places."""
     columns = 1 + len(widget.views)
     figure = Figure(figsize=(3.2 * columns, 3.5), dpi=72, layout="constrained")
-    FigureCanvasAgg(figure)
     places = widget.positions[widget.shape]
     scene = _scene(figure, columns, 1, "input")
     scene.scatter(*places.T.numpy(), s=20, color=INPUT_COLOUR)
@@ -40,9 +37,7 @@ def still_shape(widget: RotateShape) -> str:
             arrows = ARROW * glyphs[:, 1:4]
             scene.quiver(*places.T.numpy(), *arrows.T.numpy(), color="#333333", linewidth=0.8)
     figure.suptitle("Run the notebook to turn it", fontsize=10)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return base64.b64encode(stream.getvalue()).decode()
+    return png_text(figure)
 
 
 def _scene(figure: Figure, columns: int, number: int, title: str) -> Any:

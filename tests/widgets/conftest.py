@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from tests.widgets.chromium import BROWSER
+from tests.widgets.turning_page import TurningPage, turning_page
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +22,10 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_turning_page(browser: Any) -> Iterator[Callable[..., TurningPage]]:
+    """Opens a `turning_page` until the end of the test."""
+    with ExitStack() as pages:
+        yield lambda *what, **how: pages.enter_context(turning_page(browser, *what, **how))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.widgets.chromium import IN_BROWSER, exported_page
+from tests.widgets.turning_page import TurningPage
 
 pytestmark = IN_BROWSER
 SOURCE = """
@@ -36,82 +36,24 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return exported_page(cells, tmp_path_factory.mktemp("page"))
 
 
-class Open:
-    """The page in a browser, and what a reader can do with it."""
-
-    def __init__(self, page: object, complaints: list[str]) -> None:
-        self.page = page
-        self.complaints = complaints
-        self.canvas = page.locator(CANVAS)
-
-    def settle(self) -> None:
-        """Wait until what was asked for has been painted."""
-        self.page.evaluate(
-            "() => new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))"
-        )
-
-    def look(self) -> np.ndarray:
-        self.settle()
-        return np.asarray(Image.open(io.BytesIO(self.canvas.screenshot())).convert("RGB")) / 255
-
-    @property
-    def angle(self) -> int:
-        self.settle()
-        return int(self.canvas.get_attribute("aria-valuenow"))
-
-    def press(self, key: str) -> None:
-        self.canvas.focus()
-        self.page.keyboard.press(key)
-
-    def drag(self, degrees: int, steps: int = 12) -> None:
-        """Take the handle, which stands to the right, round by an angle."""
-        box = self.canvas.bounding_box()
-        x, y, radius = box["x"] + 110, box["y"] + 125, 70
-        self.page.mouse.move(x + radius, y)
-        self.page.mouse.down()
-        for n in range(1, steps + 1):
-            a = np.deg2rad(degrees * n / steps)
-            self.page.mouse.move(x + radius * np.cos(a), y - radius * np.sin(a))
-        self.page.mouse.up()
-
-
 @pytest.fixture
-def opened(browser: object, page_file: Path) -> Iterator[Callable[..., Open]]:
-    pages = []
-
-    def open_page(width: int = 1100, **options: object) -> Open:
-        page = browser.new_page(viewport={"width": width, "height": 1000}, offline=True, **options)
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda said: (
-                complaints.append(said.text) if said.type in ("error", "warning") else None
-            ),
-        )
-        page.on("requestfailed", lambda request: complaints.append(request.url[:100]))
-        page.goto(page_file.as_uri())
-        page.wait_for_selector(f"{CANVAS}[data-painted]")
-        pages.append(page)
-        return Open(page, complaints)
-
-    yield open_page
-    for page in pages:
-        page.close()
+def opened(
+    open_turning_page: Callable[..., TurningPage], page_file: Path
+) -> Callable[..., TurningPage]:
+    return partial(open_turning_page, page_file, CANVAS)
 
 
-def test_it_turns_offline_and_says_nothing(opened: Callable[..., Open]) -> None:
+def test_it_turns_offline_and_says_nothing(opened: Callable[..., TurningPage]) -> None:
     view = opened()
     at_rest = view.look()
-    view.drag(90)
+    view.drag(90, (110, 125), 70)
     assert view.angle == 90
     assert np.abs(view.look() - at_rest).max() > 0.3
     view.press("r")
     assert view.angle == 0
-    assert view.complaints == []
 
 
-def test_keys(opened: Callable[..., Open]) -> None:
+def test_keys(opened: Callable[..., TurningPage]) -> None:
     view = opened()
     view.press("r")  # the focus ring belongs to the picture from here on
     at_rest = view.look()
@@ -125,16 +67,16 @@ def test_keys(opened: Callable[..., Open]) -> None:
     view.press("Shift+ArrowRight")
     assert view.angle == 90
     view.press("m")
-    view.settle()
-    assert view.canvas.get_attribute("aria-valuetext") == "90°, mirrored"
+    assert view.pose == "90°, mirrored"
     view.press("r")
-    view.settle()
-    assert view.canvas.get_attribute("aria-valuetext") == "0°"
+    assert view.pose == "0°"
     assert np.abs(view.look() - at_rest).max() == 0
 
 
-def test_the_stabilised_maps_stand_still_at_quarter_turns(opened: Callable[..., Open]) -> None:
-    """To a level or two of 256, while the maps as they come out change and permute."""
+def test_the_stabilised_maps_stand_still_at_quarter_turns(
+    opened: Callable[..., TurningPage],
+) -> None:
+    """At quarter turns, to a level or two of 256; the maps as they come out change and permute."""
     view = opened()
     view.page.evaluate("() => document.activeElement.blur()")
     blocks = json.loads(view.canvas.get_attribute("data-blocks"))
@@ -155,7 +97,7 @@ def test_the_stabilised_maps_stand_still_at_quarter_turns(opened: Callable[..., 
         assert np.abs(now[2] - first[2]).mean() > 0.01
 
 
-def test_slider_pictures_and_buttons(opened: Callable[..., Open]) -> None:
+def test_slider_pictures_and_buttons(opened: Callable[..., TurningPage]) -> None:
     view = opened()
     at_rest = view.look()
     view.page.locator(".equivlab-rotate input[type=range]").fill("180")
@@ -169,14 +111,10 @@ def test_slider_pictures_and_buttons(opened: Callable[..., Open]) -> None:
     view.page.get_by_role("button", name="Mirror").click()
     view.settle()
     assert view.page.get_by_role("button", name="Mirror").get_attribute("aria-pressed") == "true"
-    with view.page.expect_download() as download:
-        view.page.get_by_role("button", name="PNG").click()
-    saved = Image.open(download.value.path())
-    assert saved.size[0] > 600
-    assert view.complaints == []
+    assert view.save().size[0] > 600
 
 
-def test_every_paint_is_of_the_latest_angle(opened: Callable[..., Open]) -> None:
+def test_every_paint_is_of_the_latest_angle(opened: Callable[..., TurningPage]) -> None:
     """Nothing is queued: after a burst of moves one or two paints bring the last angle."""
     view = opened()
     view.settle()
@@ -196,12 +134,5 @@ def test_every_paint_is_of_the_latest_angle(opened: Callable[..., Open]) -> None
 
 @pytest.mark.parametrize("width", [420, 700, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off(opened: Callable[..., Open], width: int, scheme: str) -> None:
-    view = opened(width, color_scheme=scheme)
-    box = view.canvas.bounding_box()
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
-    picture = view.look()
-    edge = np.concatenate([picture[:3].reshape(-1, 3), picture[-3:].reshape(-1, 3)])
-    assert np.ptp(edge, axis=0).max() < 0.1  # no ink runs into the frame
-    assert view.complaints == []
+def test_nothing_is_cut_off(opened: Callable[..., TurningPage], width: int, scheme: str) -> None:
+    opened(width, color_scheme=scheme).check_edges(width)
