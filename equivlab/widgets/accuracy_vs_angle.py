@@ -86,7 +86,9 @@ class AccuracyVsAngle(LiveView):
         for frame in tqdm(range(frames), desc="angles", unit="angle", disable=not progress):
             turned = rotate_maps(flips[frame // steps], 2 * math.pi * frame / steps, mode)
             for k, (name, network) in enumerate(networks.items()):
-                taken[k, frame] = _classes_of(name, predict(network, turned), y, classes)
+                like = next(network.parameters(), turned)
+                scores = predict(network, turned.to(like.dtype))
+                taken[k, frame] = _classes_of(name, scores, y, classes)
         accuracy = (taken == y).double().mean(-1).view(len(networks), len(flips), steps)
         known = 1 + int(max(taken.max(), y.max()))
         super().__init__()

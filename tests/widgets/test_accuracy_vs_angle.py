@@ -108,9 +108,10 @@ def test_mime_bundle_and_repr(widget: AccuracyVsAngle) -> None:
 
 
 def test_networks_are_left_as_they_were(digits: tuple[Tensor, Tensor]) -> None:
-    network = P4CNN().train()
+    network = P4CNN().double().train()
     AccuracyVsAngle({"one": network}, *digits, steps=4, progress=False)
     assert network.training
+    assert {p.dtype for p in network.parameters()} == {torch.float64}
 
 
 class Lost(nn.Module):
