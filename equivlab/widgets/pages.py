@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import torch
+from matplotlib import colormaps
 
-__all__ = ["LiveView", "page_module"]
+__all__ = ["LiveView", "colour_table", "page_module"]
 
 
 def page_module(*names: str) -> str:
     """``canvas_view.js`` and the files `names` of this folder, one after the other."""
     here = Path(__file__).parent
     return "\n".join((here / name).read_text("utf-8") for name in ("canvas_view.js", *names))
+
+
+def colour_table() -> bytes:
+    """256 colours from blue (negative) over white to red, safe for colour-blind eyes."""
+    table = torch.tensor(colormaps["RdBu_r"](range(256)))[:, :3]
+    return (255 * table).round().to(torch.uint8).contiguous().numpy().tobytes()
 
 
 class LiveView(anywidget.AnyWidget):

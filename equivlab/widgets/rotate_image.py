@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 
 import torch
 import traitlets
-from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.fields import RegularMaps
 from equivlab.groups import P4, PointGroup
 from equivlab.widgets.atlas import STEPS, baseline, make_atlas, poses, unturn_matrices
 from equivlab.widgets.images import as_images
-from equivlab.widgets.pages import LiveView, page_module
+from equivlab.widgets.pages import LiveView, colour_table, page_module
 from equivlab.widgets.pictures import PICTURE, picture_bytes
 from equivlab.widgets.still import still_picture
 
@@ -98,7 +97,7 @@ class RotateImage(LiveView):
         self.atlas, self.compare_atlas, self.images = atlas, other, x
         self.titles = titles or (group.name, self.default_titles[1])
         self.baseline = baseline(x, group)
-        self._colours = _colour_table()
+        self._colours = colour_table()
         self._pictures = picture_bytes(x)
         self._maps = _bytes(atlas.pixels)
         self._compare_maps = b"" if other is None else _bytes(other.pixels)
@@ -165,9 +164,3 @@ def _rounded(values: Tensor, digits: int) -> list[float | None]:
 
 def _bytes(pixels: Tensor) -> bytes:
     return pixels.contiguous().numpy().tobytes()
-
-
-def _colour_table() -> bytes:
-    """256 colours from blue (negative) over white to red, safe for colour-blind eyes."""
-    table = torch.tensor(colormaps["RdBu_r"](range(256)))[:, :3]
-    return _bytes((255 * table).round().to(torch.uint8))

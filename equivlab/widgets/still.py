@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from equivlab.widgets.accuracy_vs_angle import AccuracyVsAngle
+    from equivlab.widgets.filter_orbit import FilterOrbit
     from equivlab.widgets.rotate_image import RotateImage
 
-__all__ = ["png_text", "still_accuracy", "still_picture"]
+__all__ = ["png_text", "still_accuracy", "still_orbit", "still_picture"]
 
 
 def still_picture(widget: RotateImage) -> str:
@@ -51,6 +52,20 @@ def still_accuracy(widget: AccuracyVsAngle) -> str:
     ax.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     figure.supxlabel("Run the notebook to turn the images", fontsize=9)
+    return png_text(figure)
+
+
+def still_orbit(widget: FilterOrbit) -> str:
+    """A PNG in base64: the drawn filter in all its orientations."""
+    group = widget.group
+    rows = group.order // 4
+    figure = Figure(figsize=(6.4, 1.8 * rows + 0.4), dpi=72, layout="constrained")
+    limit = float(widget.filter.abs().max().clamp_min(1e-12))
+    for g, ax in zip(group.elements, figure.subplots(rows, 4).flat, strict=True):
+        ax.imshow(group.move(g, widget.filter).numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.set_title(group.element_name(g), fontsize=10)
+        ax.set_axis_off()
+    figure.supxlabel("Run the notebook to paint the filter", fontsize=9)
     return png_text(figure)
 
 

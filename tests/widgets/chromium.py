@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,13 @@ IN_BROWSER = [
     pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed"),
 ]
+
+
+def in_browser(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark one test, in a module whose other tests need no browser."""
+    for mark in IN_BROWSER:
+        test = mark(test)
+    return test
 
 
 def exported_page(cells: list[nbformat.NotebookNode], folder: Path) -> Path:

@@ -6,11 +6,8 @@ import base64
 import json
 import math
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -21,7 +18,7 @@ from equivlab.fields import rotate_maps
 from equivlab.models import P4CNN
 from equivlab.train import accuracy_vs_angle, predict
 from equivlab.widgets import AccuracyVsAngle
-from tests.widgets.chromium import IN_BROWSER, exported_page
+from tests.widgets.chromium import in_browser
 from tests.widgets.turning_page import TurningPage
 
 STEPS = 8
@@ -155,24 +152,6 @@ def test_bad_input(
 
 
 # --- in the browser ---------------------------------------------------------------------------
-
-
-def in_browser(test: Callable[..., None]) -> Callable[..., None]:
-    for mark in IN_BROWSER:
-        test = mark(test)
-    return test
-
-
-@pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported_page([nbformat.v4.new_code_cell(SOURCE)], tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture
-def opened(
-    open_turning_page: Callable[..., TurningPage], page_file: Path
-) -> Callable[..., TurningPage]:
-    return partial(open_turning_page, page_file, CANVAS)
 
 
 @in_browser

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 
-from tests.widgets.chromium import IN_BROWSER, exported_page
+from tests.widgets.chromium import IN_BROWSER
 from tests.widgets.turning_page import TurningPage
 
 pytestmark = IN_BROWSER
@@ -23,24 +20,6 @@ from equivlab.widgets import RotateImage
 RotateImage(smooth_network(P4M), sky_images(2, size=32), compare=smooth_network(None))
 """
 CANVAS = ".equivlab-rotate > canvas"
-
-
-@pytest.fixture(scope="module")
-def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A notebook with the widget, run and exported to one HTML file."""
-    cells = [
-        nbformat.v4.new_markdown_cell("# A page"),
-        nbformat.v4.new_code_cell(SOURCE),
-        nbformat.v4.new_code_cell("1 + 1"),
-    ]
-    return exported_page(cells, tmp_path_factory.mktemp("page"))
-
-
-@pytest.fixture
-def opened(
-    open_turning_page: Callable[..., TurningPage], page_file: Path
-) -> Callable[..., TurningPage]:
-    return partial(open_turning_page, page_file, CANVAS)
 
 
 def test_it_turns_offline_and_says_nothing(opened: Callable[..., TurningPage]) -> None:
