@@ -72,6 +72,23 @@ def test_invariance_of_the_digit_networks() -> None:
 
 
 @torch.no_grad()
+def test_weights_on_a_finer_last_grid_keep_the_law_better() -> None:
+    x = smooth_signals(1, 30)
+    torch.manual_seed(0)
+    coarse = smooth_spherical_digit_cnn()
+    coarse(x)  # running statistics
+    fine = smooth_spherical_digit_cnn(last=15)
+    fine.load_state_dict(coarse.state_dict())
+    errors = []
+    for model in (coarse, fine):
+        invariants = model.eval()[:7]
+        still, turned = invariants(x)[:, 80:], invariants(rotate_s2(x, ROTATIONS))[:, 80:]
+        errors.append(float((turned - still).norm() / (still - still.mean(0)).norm()))
+    assert errors[1] < 0.6 * errors[0]
+    assert relative(fine(x), coarse(x)) < 0.1
+
+
+@torch.no_grad()
 def test_a_smaller_bandwidth() -> None:
     for build in (spherical_digit_cnn, smooth_spherical_digit_cnn):
         assert build(bandwidth=12, classes=3)(torch.randn(2, 1, 24, 24)).shape == (2, 3)
