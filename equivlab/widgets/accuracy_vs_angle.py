@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from equivlab.fields import rotate_maps
 from equivlab.train import predict
 from equivlab.widgets.images import as_images
-from equivlab.widgets.pages import LiveView, page_module
+from equivlab.widgets.pages import LiveView, as_bytes, page_module
 from equivlab.widgets.pictures import PICTURE, picture_bytes
 from equivlab.widgets.still import still_accuracy
 
@@ -94,7 +94,7 @@ class AccuracyVsAngle(LiveView):
         super().__init__()
         self.curves = dict(zip(networks, accuracy, strict=True))
         self._pictures = picture_bytes(x[:shown])
-        self._taken = taken[:, :, :shown].to(torch.uint8).contiguous().numpy().tobytes()
+        self._taken = as_bytes(taken[:, :, :shown].to(torch.uint8))
         self._spec = {
             "steps": steps,
             "mirrors": len(flips),

@@ -41,6 +41,30 @@ class CanvasView {
     return node;
   }
 
+  /** A button with a small picture on it. */
+  pick(picture, words, act) {
+    const node = this.button("", words, act);
+    node.className = "pick";
+    node.setAttribute("aria-label", words);
+    node.append(picture);
+    return node;
+  }
+
+  /** Pictures in three bytes a pixel, as canvases. */
+  readPictures(data) {
+    const side = this.spec.picture, size = side * side;
+    return Array.from({ length: data.length / (3 * size) }, (_, n) => {
+      const canvas = element("canvas", { width: side, height: side });
+      const pen = canvas.getContext("2d"), image = pen.createImageData(side, side);
+      for (let p = 0; p < size; p++) {
+        for (let c = 0; c < 3; c++) image.data[4 * p + c] = data[3 * (n * size + p) + c];
+        image.data[4 * p + 3] = 255;
+      }
+      pen.putImageData(image, 0, 0);
+      return canvas;
+    });
+  }
+
   // --- what it listens to, until it is closed ----------------------------------------------
 
   on(target, kind, act) {
@@ -161,6 +185,7 @@ const VIEW_STYLE = `
   cursor: pointer; background: transparent; border: 1px solid ${BASE}; border-radius: 4px; }
 .equivlab-view button[aria-pressed=true] { border-color: ${MODEL};
   box-shadow: 0 0 0 1px ${MODEL}; }
+.equivlab-view button.pick { padding: 2px; line-height: 0; }
 .equivlab-view canvas { display: block; border-radius: 4px; }
 .equivlab-view canvas[tabindex] { touch-action: none; cursor: grab; }
 .equivlab-view :focus-visible { outline: 2px solid ${OTHER}; outline-offset: 2px; }

@@ -47,7 +47,7 @@ class View extends CanvasView {
     this.image = new Float32Array(floats.slice().buffer);
     this.moves = { image: this.table("_image_index"), filter: this.table("_filter_index") };
     this.colours = bytes(state.get("_colours"));
-    this.picture = this.readPicture(bytes(state.get("_picture")));
+    [this.picture] = this.readPictures(bytes(state.get("_picture")));
     this.brush = 0;
     this.spot = Math.floor(spec.side ** 2 / 2);
     this.mirrored = spec.elements.length > 4;
@@ -59,18 +59,6 @@ class View extends CanvasView {
     const all = new Int32Array(bytes(this.state.get(name)).slice().buffer);
     const length = all.length / this.spec.elements.length;
     return this.spec.elements.map((_, g) => all.subarray(g * length, (g + 1) * length));
-  }
-
-  readPicture(data) {
-    const side = this.spec.picture;
-    const canvas = element("canvas", { width: side, height: side }), pen = canvas.getContext("2d");
-    const image = pen.createImageData(side, side);
-    for (let p = 0; p < side * side; p++) {
-      for (let c = 0; c < 3; c++) image.data[4 * p + c] = data[3 * p + c];
-      image.data[4 * p + 3] = 255;
-    }
-    pen.putImageData(image, 0, 0);
-    return canvas;
   }
 
   // --- the state -------------------------------------------------------------------------
@@ -134,21 +122,20 @@ class View extends CanvasView {
     bar.append(element("span", { textContent: "brush" }), ...this.brushes,
       this.button("Blank", "An empty filter", () => this.set({ weights: this.weights.map(() => 0) })));
     const { filters, side } = this.spec;
-    const choices = filters.map((weights, n) => this.thumbnail(weights, n, side));
+    const choices = filters.map((weights, n) =>
+      this.pick(this.tile(weights, side, largest([weights])), `Filter ${n + 1}`,
+        () => this.set({ weights: [...weights] })));
     if (choices.length > 1) bar.append(...choices);
     bar.append(this.button("PNG", "Save this picture", () =>
       this.saveAs("orbit", (pen) => pen.drawImage(this.canvas, 0, 0))));
     this.el.append(element("style", { textContent: STYLE }), bar, this.canvas);
     this.listen();
-    for (const name of ["weights", "element"]) this.onState(`change:${name}`, () => this.redraw());
-  }
-
-  thumbnail(weights, n, side) {
-    const node = element("button", { type: "button", className: "pick", title: `Filter ${n + 1}` });
-    node.setAttribute("aria-label", `Filter ${n + 1}`);
-    node.append(this.tile(weights, side, largest([weights])));
-    node.addEventListener("click", () => this.set({ weights: [...weights] }));
-    return node;
+    for (const name of ["weights", "element"]) {
+      this.onState(`change:${name}`, () => {
+        this.maps = undefined;
+        this.redraw();
+      });
+    }
   }
 
   key(event) {
@@ -205,7 +192,7 @@ class View extends CanvasView {
   draw() {
     const { spec } = this;
     if (!this.fitTo(1100, (width) => arrange(width, spec.elements.length), [this.canvas])) return;
-    this.compute();
+    if (!this.maps) this.compute();
     const pen = this.pen();
     pen.imageSmoothingEnabled = false;
     this.drawInput(pen);
@@ -275,7 +262,6 @@ class View extends CanvasView {
 
 const STYLE = `
 .equivlab-orbit canvas[tabindex] { cursor: crosshair; }
-.equivlab-orbit button.pick { padding: 2px; line-height: 0; }
 .equivlab-orbit button.pick canvas { width: 28px; height: 28px; image-rendering: pixelated; }
 `;
 

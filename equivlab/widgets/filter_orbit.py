@@ -10,7 +10,7 @@ from torch import Tensor
 
 from equivlab.groups import P4, PointGroup
 from equivlab.widgets.images import as_images
-from equivlab.widgets.pages import LiveView, colour_table, page_module
+from equivlab.widgets.pages import LiveView, as_bytes, colour_table, page_module
 from equivlab.widgets.pictures import PICTURE, picture_bytes
 from equivlab.widgets.still import still_orbit
 
@@ -65,7 +65,7 @@ class FilterOrbit(LiveView):
         super().__init__()
         self.group, self.image = group, x
         self.weights = chosen[0].flatten().tolist()
-        self._image = x.numpy().tobytes()
+        self._image = as_bytes(x)
         self._picture = picture_bytes(x[None, None])
         self._filter_index = _moves(group, side)
         self._image_index = _moves(group, size)
@@ -107,7 +107,7 @@ def _moves(group: PointGroup, side: int) -> bytes:
     """Where each pixel comes from: ``act(g, x).flatten()[p] == x.flatten()[moves[g, p]]``."""
     places = torch.arange(side * side).view(1, 1, side, side)
     moved = torch.cat([group.move(g, places) for g in group.elements])
-    return moved.to(torch.int32).contiguous().numpy().tobytes()
+    return as_bytes(moved.to(torch.int32))
 
 
 def _as_filters(filters: Tensor | None) -> Tensor:

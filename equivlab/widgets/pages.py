@@ -8,8 +8,9 @@ from typing import Any
 import anywidget
 import torch
 from matplotlib import colormaps
+from torch import Tensor
 
-__all__ = ["LiveView", "colour_table", "page_module"]
+__all__ = ["LiveView", "as_bytes", "colour_table", "page_module"]
 
 
 def page_module(*names: str) -> str:
@@ -18,10 +19,15 @@ def page_module(*names: str) -> str:
     return "\n".join((here / name).read_text("utf-8") for name in ("canvas_view.js", *names))
 
 
+def as_bytes(values: Tensor) -> bytes:
+    """The numbers of a tensor on the CPU, as a page reads them."""
+    return values.contiguous().numpy().tobytes()
+
+
 def colour_table() -> bytes:
     """256 colours from blue (negative) over white to red, safe for colour-blind eyes."""
     table = torch.tensor(colormaps["RdBu_r"](range(256)))[:, :3]
-    return (255 * table).round().to(torch.uint8).contiguous().numpy().tobytes()
+    return as_bytes((255 * table).round().to(torch.uint8))
 
 
 class LiveView(anywidget.AnyWidget):

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from equivlab.widgets.pages import as_bytes
+
 __all__ = ["PICTURE", "picture_bytes"]
 
 PICTURE = 160  # pixels on a side
@@ -19,5 +21,4 @@ def picture_bytes(x: Tensor) -> bytes:
         low, high = torch.zeros_like(low), torch.ones_like(high)
     shown = (shown - low) / (high - low).clamp_min(1e-12)
     sized = F.interpolate(shown, size=(PICTURE, PICTURE), mode="bilinear")
-    pixels = (255 * sized).round().to(torch.uint8).movedim(1, -1)
-    return pixels.contiguous().numpy().tobytes()
+    return as_bytes((255 * sized).round().to(torch.uint8).movedim(1, -1))

@@ -84,7 +84,6 @@ class View extends TurningView {
     this.blocks = {}; // where the maps stand: x, y, width, height
     const choices = this.pictures.map((picture, n) => this.thumbnail(picture, n));
     this.thumbnails = choices;
-    this.el.append(element("style", { textContent: STYLE }));
     this.build("image", ...(choices.length > 1 ? choices : []));
   }
 
@@ -96,11 +95,7 @@ class View extends TurningView {
   thumbnail(picture, n) {
     const small = element("canvas", { width: 32, height: 32 });
     small.getContext("2d").drawImage(picture, 0, 0, 32, 32);
-    const node = element("button", { type: "button", className: "pick", title: `Image ${n + 1}` });
-    node.setAttribute("aria-label", `Image ${n + 1}`);
-    node.append(small);
-    node.addEventListener("click", () => this.set({ image: n }));
-    return node;
+    return this.pick(small, `Image ${n + 1}`, () => this.set({ image: n }));
   }
 
   listen() {
@@ -230,9 +225,5 @@ class View extends TurningView {
       node.setAttribute("aria-pressed", n === this.state.get("image")));
   }
 }
-
-const STYLE = `
-.equivlab-rotate button.pick { padding: 2px; line-height: 0; }
-`;
 
 export default page(View);

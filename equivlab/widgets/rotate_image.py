@@ -14,7 +14,7 @@ from equivlab.fields import RegularMaps
 from equivlab.groups import P4, PointGroup
 from equivlab.widgets.atlas import STEPS, baseline, make_atlas, poses, unturn_matrices
 from equivlab.widgets.images import as_images
-from equivlab.widgets.pages import LiveView, colour_table, page_module
+from equivlab.widgets.pages import LiveView, as_bytes, colour_table, page_module
 from equivlab.widgets.pictures import PICTURE, picture_bytes
 from equivlab.widgets.still import still_picture
 
@@ -99,8 +99,8 @@ class RotateImage(LiveView):
         self.baseline = baseline(x, group)
         self._colours = colour_table()
         self._pictures = picture_bytes(x)
-        self._maps = _bytes(atlas.pixels)
-        self._compare_maps = b"" if other is None else _bytes(other.pixels)
+        self._maps = as_bytes(atlas.pixels)
+        self._compare_maps = b"" if other is None else as_bytes(other.pixels)
         self._spec = self._specification(group, list(channels))
 
     def _specification(self, group: PointGroup, channels: list[int]) -> dict[str, Any]:
@@ -160,7 +160,3 @@ def _group_of(model: nn.Module) -> PointGroup:
 def _rounded(values: Tensor, digits: int) -> list[float | None]:
     """Numbers for JSON, which has no infinity: None stands for it."""
     return [round(v, digits) if math.isfinite(v) else None for v in values.tolist()]
-
-
-def _bytes(pixels: Tensor) -> bytes:
-    return pixels.contiguous().numpy().tobytes()

@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 
 import torch
 import traitlets
-from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.data.shapes_procedural import LabelledShapes
-from equivlab.widgets.pages import LiveView, page_module
+from equivlab.widgets.pages import LiveView, as_bytes, colour_table, page_module
 from equivlab.widgets.shape_glyphs import GLYPH, glyphs_of, limits_of, strongest
 from equivlab.widgets.shape_places import ball_size, drawn_shape, places_of, unit_positions
 from equivlab.widgets.shape_poses import AZIMUTH, poses_of, quaternions_of, rotation_of
@@ -112,9 +111,9 @@ class RotateShape(LiveView):
         self.baselines = [self._resampling(n, self.poses) for n in range(len(each))]
         positions = [unit_positions(*pair) for pair in zip(each, spots, strict=True)]
         self.positions = positions
-        self._colours = _bytes((255 * _colour_table()).round().to(torch.uint8))
-        self._places = _bytes(torch.cat(positions).float())
-        self._drawn = b"".join(_bytes(drawn_shape(shape)) for shape in each)
+        self._colours = colour_table()
+        self._places = as_bytes(torch.cat(positions).float())
+        self._drawn = b"".join(as_bytes(drawn_shape(shape)) for shape in each)
         self._atlas = self.views[0].atlas
         self._compare_atlas = self.views[1].atlas if compare is not None else b""
         self._spec = self._specification(turns)
@@ -216,7 +215,7 @@ class _View:
         return (glyphs / scale).clamp(-1, 1)
 
     def _quantise(self, glyphs: Tensor) -> bytes:
-        return _bytes((LEVELS * self._scaled(glyphs)).round().to(torch.int16))
+        return as_bytes((LEVELS * self._scaled(glyphs)).round().to(torch.int16))
 
     def specification(self) -> dict[str, Any]:
         names = ("colour", "arrows", "ellipsoids")
@@ -230,13 +229,3 @@ class _View:
 def _rounded(errors: Tensor) -> list[float | None]:
     """Numbers for JSON, which has no infinity: None stands for it."""
     return [round(v, 8) if math.isfinite(v) and v < 1e6 else None for v in errors.tolist()]
-
-
-def _bytes(values: Tensor) -> bytes:
-    return values.contiguous().numpy().tobytes()
-
-
-def _colour_table() -> Tensor:
-    """256 colours from blue (negative) over white to red, safe for colour-blind eyes."""
-    table: Tensor = torch.tensor(colormaps["RdBu_r"](range(256)))[:, :3]
-    return table

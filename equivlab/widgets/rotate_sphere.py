@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from torch import Tensor, nn
 
 from equivlab.so3 import SO3
-from equivlab.widgets.pages import LiveView, page_module
+from equivlab.widgets.pages import LiveView, as_bytes, page_module
 from equivlab.widgets.sphere_engine import Answer, SphereEngine
 from equivlab.widgets.sphere_signals import as_signals, as_texture
 from equivlab.widgets.sphere_still import sphere_still
@@ -86,7 +86,7 @@ class RotateSphere(LiveView):
         steps, *side = self.engine.texture_shape
         self._globes = globes.numpy().tobytes()
         self._colours = _colour_tables()
-        self._features = _bytes(self.engine.turn(0, SO3.identity).levels)
+        self._features = as_bytes(self.engine.turn(0, SO3.identity).levels)
         self._spec = {
             "names": self.names,
             "globe": list(globes.shape[1:]),
@@ -118,7 +118,7 @@ class RotateSphere(LiveView):
         try:
             found = self.engine.turn(question["signal"], _as_rotation(question["rotation"]))
             answer["error"] = found.error
-            buffers = [_bytes(found.levels)]
+            buffers = [as_bytes(found.levels)]
         except Exception as error:  # the page must hear of it, or it waits for ever
             answer["problem"] = f"{type(error).__name__}: {error}"
         answer["ms"] = 1e3 * (time.perf_counter() - began)
@@ -144,10 +144,6 @@ def _as_rotation(values: Sequence[float]) -> Tensor:
     return SO3.check(U @ V)
 
 
-def _bytes(levels: Tensor) -> bytes:
-    return levels.contiguous().numpy().tobytes()
-
-
 def _colour_tables() -> bytes:
     """Twice 256 colours, for the globe and for the features; both safe for colour-blind eyes."""
     tables = []
@@ -155,4 +151,4 @@ def _colour_tables() -> bytes:
         table = torch.tensor(colormaps[name](range(256)))[:, :3] * 255
         table[255] = GREY
         tables.append(table.round().to(torch.uint8))
-    return _bytes(torch.cat(tables))
+    return as_bytes(torch.cat(tables))

@@ -25,21 +25,8 @@ function drawDisc(pen, picture, x, y, side, { turn = 0, mirror = false, undo = f
 class TurningView extends CanvasView {
   constructor(context, kind) {
     super(context, kind);
+    this.el.classList.add("equivlab-turning");
     this.pictures = this.readPictures(bytes(this.state.get("_pictures")));
-  }
-
-  readPictures(data) {
-    const side = this.spec.picture, size = side * side;
-    return Array.from({ length: data.length / (3 * size) }, (_, n) => {
-      const canvas = element("canvas", { width: side, height: side });
-      const pen = canvas.getContext("2d"), image = pen.createImageData(side, side);
-      for (let p = 0; p < size; p++) {
-        for (let c = 0; c < 3; c++) image.data[4 * p + c] = data[3 * (n * size + p) + c];
-        image.data[4 * p + 3] = 255;
-      }
-      pen.putImageData(image, 0, 0);
-      return canvas;
-    });
   }
 
   // --- the state -------------------------------------------------------------------------
@@ -201,6 +188,6 @@ class TurningView extends CanvasView {
 }
 
 const TURNING_STYLE = `
-.equivlab-view .bar { max-width: 1100px; }
-.equivlab-view input[type=range] { flex: 1 1 160px; max-width: 420px; accent-color: ${MODEL}; }
+.equivlab-turning .bar { max-width: 1100px; }
+.equivlab-turning input[type=range] { flex: 1 1 160px; max-width: 420px; accent-color: ${MODEL}; }
 `;
