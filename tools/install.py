@@ -46,10 +46,11 @@ def main(profile: str) -> None:
     STARTED.touch()
     say("installing into .venv; a first install takes some minutes and about 2 GB")
     pip("install", "pip==" + pinned("pip"))
-    pip("install", *("hatchling", "--constraint", str(CONSTRAINTS)))
+    pip("install", *("hatchling", "setuptools", "--constraint", str(CONSTRAINTS)))
     if sys.platform == "linux":
         install_torch(pinned("torch"), has_nvidia_driver())
-    # hatchling is in place, so the build needs no environment, and no download, of its own.
+    # hatchling builds equivlab and setuptools what comes as source alone (lenstronomy), so
+    # no build needs an environment, or a download, of its own.
     options = ("--constraint", str(CONSTRAINTS), *hold_torch(), "--no-build-isolation")
     pip("install", *options, "--editable", f"{ROOT}[{profile}]")
     STAMP.write_text(f"{profile} {fingerprint()}\n")
