@@ -14,8 +14,10 @@ RUNS = Path(__file__).parent / "runs"
 
 def keep(path: Path, result: dict[str, Any]) -> dict[str, Any]:
     """Write a result, with the machine, as JSON; give it back."""
-    threads = f"{torch.get_num_threads()} threads"
-    result["machine"] = f"{platform.machine()}, {threads}, torch {torch.__version__}"
+    what = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    if torch.cuda.is_available():
+        what += f", {torch.cuda.get_device_name()}"
+    result["machine"] = f"{what}, torch {torch.__version__}"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1))
     return result

@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from equivlab.cuda_graph import training_step
 from equivlab.models.sphere import smooth_spherical_digit_cnn, spherical_digit_cnn
 from equivlab.nn import S2Conv, SO3Activation, SO3Conv
 from equivlab.so3 import SO3
@@ -83,12 +84,12 @@ def e3nn_layer(ins: int, outs: int, b_in: int, b_out: int) -> tuple[nn.Module, n
     def irreps(channels: int, degrees: int) -> o3.Irreps:
         return o3.Irreps([(channels * (2 * k + 1), (k, 1)) for k in range(degrees)])
 
-    grids = [o3.SO3Grid(b - 1, b, aspect_ratio=1) for b in (b_in, b_out)]
-    low = o3.SO3Grid(b_out - 1, b_in, aspect_ratio=1)  # analysis of the degrees that are kept
-
     class Layer(nn.Module):
         def __init__(self) -> None:
             super().__init__()
+            # Analysis of the degrees that are kept, and synthesis.
+            self.low = o3.SO3Grid(b_out - 1, b_in, aspect_ratio=1)
+            self.up = o3.SO3Grid(b_out - 1, b_out, aspect_ratio=1)
             one = irreps(1, b_out)
             self.linear = o3.Linear(one, one, f_in=ins, f_out=outs, internal_weights=False,
                                     shared_weights=True)  # fmt: skip
@@ -100,10 +101,10 @@ def e3nn_layer(ins: int, outs: int, b_in: int, b_out: int) -> tuple[nn.Module, n
 
         def forward(self, x: Tensor) -> Tensor:
             psi = torch.einsum("ni,xyn->xyi", self.D, self.w) / self.D.shape[0] ** 0.5
-            y = self.linear(low.from_grid(x), weight=psi)
-            return grids[1].to_grid(y)
+            y = self.linear(self.low.from_grid(x), weight=psi)
+            return self.up.to_grid(y)
 
-    return grids[0], Layer()
+    return o3.SO3Grid(b_in - 1, b_in, aspect_ratio=1), Layer()
 
 
 def times(rounds: int) -> None:
@@ -123,8 +124,8 @@ def times(rounds: int) -> None:
         "S2Conv, both ways": both_ways(lift, image),
         "SO3Conv, both ways": both_ways(conv, x),
         "SO3Conv e3nn, both ways": both_ways(theirs, x),
-        "step": training_step(spherical_digit_cnn()),
-        "step, smooth": training_step(smooth_spherical_digit_cnn()),
+        "step": step_of(spherical_digit_cnn()),
+        "step, smooth": step_of(smooth_spherical_digit_cnn()),
     }
     found = medians(calls, rounds)
     rate = gflops(found["gemm"])
@@ -151,17 +152,11 @@ def times(rounds: int) -> None:
     print(f"\ntransform pair: {pair / 1e9:.2f} GFLOP, {share:.0%} of the rate of torch.mm")
 
 
-def training_step(model: nn.Module) -> Callable[[], object]:
+def step_of(model: nn.Module) -> Callable[[], object]:
     """One step of Adam on one batch."""
     x, y = torch.randn(BATCH, 1, 60, 60), torch.randint(10, (BATCH,))
-    optimiser = torch.optim.Adam(model.parameters())
-
-    def step() -> None:
-        optimiser.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimiser.step()
-
-    return step
+    step = training_step(model, torch.optim.Adam(model.parameters()))
+    return lambda: step(x, y)
 
 
 def memory() -> None:

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from equivlab.checkpoint import read_tensors, write_tensors
+from equivlab.cuda_graph import CapturedStep, training_step
 from equivlab.fields import rotate_maps
 
 __all__ = ["accuracy", "accuracy_vs_angle", "fit", "predict"]
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
+Step = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def fit(
     augment: Augment | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    capture: bool = False,
 ) -> list[float]:
     """Minimise the cross-entropy with Adam, the rate falling to zero along a cosine.
 
@@ -61,12 +63,16 @@ def fit(
         augment: ``augment(batch, generator)``, applied to each batch.
         checkpoint: a file written after each epoch. Where it exists, training goes on from it.
         progress: show a bar.
+        capture: on a CUDA device, record one step as a graph and replay it. A network of many
+            small operations, as a spherical one, waits for Python otherwise. Whatever the model
+            decides from its input in Python stays as it was at the first batch.
 
     Returns:
         The mean loss of each epoch.
 
     Raises:
-        ValueError: no images, another number of labels, or a `checkpoint` of another run.
+        ValueError: no images, another number of labels, a `checkpoint` of another run, or
+            `capture` with a model that is on no CUDA device.
         FloatingPointError: the loss is no longer finite.
     """
     if len(images) == 0 or len(images) != len(labels):
@@ -75,8 +81,16 @@ def fit(
             f"and {len(labels)} labels."
         )
     recipe = _Recipe(epochs, min(batch_size, len(images)), lr, seed, len(images))
-    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
+    device = next(model.parameters()).device
+    if capture and device.type != "cuda":
+        raise ValueError(
+            f"fit(capture=True) records CUDA graphs; got a model on {device}. Move it, "
+            "model.cuda(), or leave capture out."
+        )
+    rate = torch.tensor(lr, device=device) if capture else lr
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate, capturable=capture)
     losses = [] if checkpoint is None else _resume(model, optimiser, Path(checkpoint), recipe)
+    take = (CapturedStep if capture else training_step)(model, optimiser)
     bar = tqdm(total=epochs, initial=len(losses), unit="epoch", disable=not progress)
     with bar, torch.random.fork_rng():
         while len(losses) < epochs:
@@ -86,10 +100,12 @@ def fit(
             order = torch.randperm(len(images), generator=generator)
             batches = order[: len(order) // recipe.batch_size * recipe.batch_size]
             steps = batches.view(-1, recipe.batch_size)
-            pairs = ((images[step], labels[step]) for step in steps)
+            pairs = ((images[these], labels[these]) for these in steps)
             if augment is not None:
                 pairs = ((augment(x, generator), y) for x, y in pairs)
-            losses.append(_epoch(model, optimiser, pairs, recipe, epoch, len(steps)))
+            pairs = ((x.to(device), y.to(device)) for x, y in pairs)
+            model.train()
+            losses.append(_epoch(take, optimiser, pairs, recipe, epoch, len(steps)))
             bar.set_postfix_str(f"loss {losses[-1]:.4f}", refresh=False)
             bar.update()
             if checkpoint is not None:
@@ -103,7 +119,7 @@ def _seed_of(recipe: _Recipe, epoch: int) -> int:
 
 
 def _epoch(
-    model: nn.Module,
+    take: Step,
     optimiser: torch.optim.Optimizer,
     pairs: Iterable[tuple[Tensor, Tensor]],
     recipe: _Recipe,
@@ -111,18 +127,16 @@ def _epoch(
     steps: int,
 ) -> float:
     """One pass; the mean loss."""
-    device = next(model.parameters()).device
-    model.train()
-    total = torch.zeros((), device=device)
+    group, losses = optimiser.param_groups[0], []
     for step, (x, y) in enumerate(pairs):
         done = (epoch + step / steps) / recipe.epochs
-        optimiser.param_groups[0]["lr"] = recipe.lr * (1 + math.cos(math.pi * done)) / 2
-        optimiser.zero_grad()
-        loss = F.cross_entropy(model(x.to(device)), y.to(device))
-        loss.backward()
-        optimiser.step()
-        total += loss.detach()
-    mean = float(total) / steps
+        rate = recipe.lr * (1 + math.cos(math.pi * done)) / 2
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+        losses.append(take(x, y))
+    mean = float(torch.stack(losses).sum()) / steps
     if not math.isfinite(mean):
         raise FloatingPointError(
             f"The loss of epoch {epoch + 1} is {mean}. Look for NaN in the images "

@@ -50,7 +50,7 @@ def gradient_law_error(layer: FieldModule, x: Tensor) -> float:
 
     y = layer(x)
     v = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    v = v.to(y.dtype)
+    v = v.to(y)
     of_x, *of_weights = gradients(x, v)
     worst = 0.0
     for g in layer.in_field.group.elements:

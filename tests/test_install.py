@@ -128,6 +128,15 @@ def test_test_needs_more_than_lab_and_then_covers_it(checkout: Path, commands: l
     assert commands == []
 
 
+def test_what_builds_from_source_is_installed_first(checkout: Path, commands: list[str]) -> None:
+    """Without isolation pip builds with what .venv has, and Python 3.11 puts an old one there."""
+    install.main("test")
+    backends = next(n for n, c in enumerate(commands) if " hatchling setuptools " in c)
+    assert "--constraint" in commands[backends]
+    assert "--no-build-isolation" in commands[-1]
+    assert backends < len(commands) - 1
+
+
 def test_pip_may_not_swap_the_build_of_torch(checkout: Path, commands: list[str]) -> None:
     install.main("test")
     assert f"--constraint {install.TORCH_HELD}" in commands[-1]

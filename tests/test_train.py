@@ -151,6 +151,11 @@ def test_no_images_or_labels() -> None:
         fit(network(), torch.zeros(3, 1, 20, 20), torch.zeros(2).long(), epochs=1)
 
 
+def test_a_step_is_recorded_on_a_gpu_only(digits: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(ValueError, match=r"got a model on cpu. Move it, model.cuda\(\), or leave"):
+        fit(network(), *digits, epochs=1, capture=True)
+
+
 def test_nan_stops_at_once(digits: tuple[Tensor, Tensor]) -> None:
     images = digits[0].clone()
     images[3] = torch.nan

@@ -160,6 +160,15 @@ def test_half_precision(tmp_path: Path) -> None:
     assert all(v.dtype == torch.float32 for v in weights.values() if v.is_floating_point())
 
 
+def test_channels_last_memory_changes_nothing_but_the_memory(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=2, batch_size=40)
+    wanted, _ = go(tmp_path / "a", recipe, CPU)
+    found, _ = go(tmp_path / "b", recipe, Machine("cpu", 1, channels_last=True))
+    for row, other in zip(found.curve, wanted.curve, strict=True):
+        assert row["train_loss"] == pytest.approx(other["train_loss"], rel=1e-3)
+        assert row["val_loss"] == pytest.approx(other["val_loss"], rel=1e-3)
+
+
 def test_the_order_is_shared_by_the_processes() -> None:
     whole = EpochBatches(23, 6, seed=4)
     parts = [EpochBatches(23, 6, seed=4, rank=rank, processes=2) for rank in (0, 1)]

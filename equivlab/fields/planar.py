@@ -183,12 +183,13 @@ def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Ten
         turned = torch.rot90(x, int(turns), (-2, -1))
         return turned if abs(float(rest)) < 1e-9 else _resample(turned, rest.expand(len(x)), mode)
     out = torch.empty_like(x)
-    for r in range(4):
-        these = (turns.long() % 4 == r).to(x.device)
+    for r in range(4):  # by number, not by mask: a GPU need not say how many there are
+        these = (turns.long() % 4 == r).nonzero()[:, 0].to(x.device)
         out[these] = torch.rot90(x[these], r, (-2, -1))
-    inexact = (rest.abs() >= 1e-9).to(x.device)
-    if bool(inexact.any()):
-        out[inexact] = _resample(out[inexact], rest[inexact.cpu()], mode)
+    inexact = (rest.abs() >= 1e-9).nonzero()[:, 0]
+    if len(inexact):
+        these = inexact.to(x.device)
+        out[these] = _resample(out[these], rest[inexact], mode)
     return out
 
 

@@ -8,6 +8,7 @@ power of every frequency, and white noise stays white.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ def turn_by_shears(x: Tensor, angles: Tensor) -> Tensor:
         A tensor as `x`.
     """
     side = x.shape[-1]
+    home = torch.device("cpu") if x.device.type == "mps" else x.device  # MPS has no float64
+    angles = angles.to(home, torch.float64)
     rows, columns = _phases(torch.tan(angles / 2), side), _phases(-torch.sin(angles), side)
     work = x if x.dtype in (torch.float32, torch.float64) else x.float()
     return _shear(_shear(_shear(work, rows).mT, columns).mT, rows).to(x.dtype)
@@ -38,9 +41,9 @@ def turn_by_shears(x: Tensor, angles: Tensor) -> Tensor:
 
 def _phases(slopes: Tensor, side: int) -> Tensor:
     """What shifts each row by its distance from the middle times the slope, in the spectrum."""
-    distance = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
-    shifts = slopes.cpu().to(torch.float64)[:, None] * distance  # in pixels, (B, H)
-    phases = -2 * math.pi * shifts[..., None] * torch.fft.rfftfreq(side, dtype=torch.float64)
+    like: dict[str, Any] = {"dtype": slopes.dtype, "device": slopes.device}
+    shifts = slopes[:, None] * (torch.arange(side, **like) - (side - 1) / 2)  # in pixels, (B, H)
+    phases = -2 * math.pi * shifts[..., None] * torch.fft.rfftfreq(side, **like)
     return torch.polar(torch.ones_like(phases), phases)[:, None]  # (B, 1, H, W/2 + 1)
 
 

@@ -83,21 +83,22 @@ def planar_digit_cnn(size: int = 60, classes: int = 10) -> nn.Sequential:
 
 
 def smooth_spherical_digit_cnn(
-    bandwidth: int = 30, classes: int = 10, last: int | None = None
+    bandwidth: int = 30, classes: int = 10, grids: tuple[int, int, int] | None = None
 ) -> nn.Sequential:
     """A spherical network for digits that keeps the law: smooth corners on grids with room.
 
     Every layer leaves part of its grid's degrees free, normalises over SO(3), and applies a
     SiLU, a ReLU with its corner rounded; the next layer looks at the lowest degrees only.
 
-    How well it keeps the law after training depends on its last grid. Trained on digits in one
-    pose, it can learn to tell poses apart by the frequencies that a coarse one folds back; the
-    same weights on a finer one forget that: build it again with a larger `last` and load them.
+    How well it keeps the law after training depends on its grids. Trained on digits in one
+    pose, it can learn to tell poses apart by the frequencies that coarse ones fold back. The
+    same weights on a finer last grid forget that: build it again with one and load them.
 
     Args:
         bandwidth: of the input; 30, or another that is 12 or more.
         classes: class scores.
-        last: bandwidth of the last grid, by default a third of the input's.
+        grids: bandwidths behind the three convolutions, by default 3/5, 4/15 and 1/3 of the
+            input's. Weights serve any last grid, but only the first two they were trained with.
 
     Shape:
         ``(B, 1, 2b, 2b)`` to ``(B, classes)``.
@@ -105,18 +106,18 @@ def smooth_spherical_digit_cnn(
     # The first layer has the degrees that tell digits apart, in few channels: it is the dear one.
     # The last grid carries nothing but invariants, and yet must resolve the SiLU's corners and
     # the tilted mean's exponential: with 4b/15 of b/3 its law error doubles.
-    first, second, third = bandwidth * 3 // 5, bandwidth * 4 // 15, last or bandwidth // 3
-    grids = (
+    first, second, third = grids or (bandwidth * 3 // 5, bandwidth * 4 // 15, bandwidth // 3)
+    points = (
         s2_near_identity_grid(math.pi / 6),
         so3_near_identity_grid(math.pi / 5, math.pi, n_alpha=6, n_beta=2, n_gamma=6),
         so3_near_identity_grid(math.pi / 3, math.pi, n_alpha=6, n_beta=1, n_gamma=6),
     )
     return nn.Sequential(
-        NormedConv(S2Conv(1, 8, bandwidth, first, grids[0], degrees=bandwidth // 2)),
+        NormedConv(S2Conv(1, 8, bandwidth, first, points[0], degrees=bandwidth // 2)),
         nn.SiLU(),
-        NormedConv(SO3Conv(8, 28, first, second, grids[1], degrees=bandwidth // 5)),
+        NormedConv(SO3Conv(8, 28, first, second, points[1], degrees=bandwidth // 5)),
         nn.SiLU(),
-        NormedConv(SO3Conv(28, 40, second, third, grids[2], degrees=bandwidth * 2 // 15)),
+        NormedConv(SO3Conv(28, 40, second, third, points[2], degrees=bandwidth * 2 // 15)),
         nn.SiLU(),
         SO3Moments(40, third, tilts=(2.0,)),  # the parts of a digit are somewhere, not everywhere
         nn.BatchNorm1d(120),

@@ -10,6 +10,9 @@ if and only if the last window ends where the padded input ends::
 and likewise in `W`. That always holds for stride 1. Stride 2 on the wrong parity loses it
 altogether: relative errors of 0.5 to 0.9. `is_exact` tells, `equivlab.audit` measures, and
 `GroupDownsample2d` halves *every* size exactly.
+
+To rounding means to that of the convolution: on a GPU cuDNN takes ten bits of each float32
+number (TF32) unless ``torch.backends.cudnn.allow_tf32 = False``.
 """
 
 from __future__ import annotations

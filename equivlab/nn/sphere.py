@@ -22,7 +22,7 @@ from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.sphere_conv import SphericalConv
 from equivlab.so3 import SO3
 from equivlab.sphere.grid import (
-    quadrature_weights,
+    rotation_weights,
     s2_near_identity_grid,
     so3_near_identity_grid,
 )
@@ -264,7 +264,7 @@ class SO3Moments(FieldModule):
         found = [mean, deviation]
         if self.tilt is not None:
             check_home(x, self.tilt, self.label)
-            areas = quadrature_weights(b).log().to(x)[:, None, None]
+            areas = rotation_weights(b, x.dtype, x.device).log()[:, None, None]
             for tilt in self.tilt:
                 logits = (tilt / deviation)[..., None, None, None] * risen + areas
                 found.append((logits.flatten(2).softmax(-1) * risen.flatten(2)).sum(-1))
@@ -273,5 +273,5 @@ class SO3Moments(FieldModule):
 
 def _mean(x: Tensor, b: int) -> Tensor:
     """Over the rotations of a grid of bandwidth ``b``."""
-    weights = (quadrature_weights(b) / (2 * b) ** 2).to(x)
+    weights = rotation_weights(b, x.dtype, x.device)
     return (x.sum((-2, -1)) * weights).sum(-1)  # no matrix product: autocast would round it

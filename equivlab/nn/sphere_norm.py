@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from equivlab.fields.sphere import RotationMaps
 from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.sphere_conv import SphericalConv
-from equivlab.sphere.grid import quadrature_weights
+from equivlab.sphere.grid import rotation_weights
 from equivlab.sphere.s2 import no_autocast
 from equivlab.sphere.so3_transform import so3_ifft
 
@@ -114,7 +114,7 @@ class SO3BatchNorm(nn.BatchNorm3d):
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each channel ``(C,)``."""
         b = self.in_field.bandwidth
-        weights = (quadrature_weights(b) / (4 * b * b * len(x))).to(x)
+        weights = rotation_weights(b, x.dtype, x.device) / len(x)
         mean = (x.sum((-2, -1)) * weights).sum((0, 2))
         centred = x - mean.detach().view(-1, 1, 1, 1)  # the mean of squares alone would cancel
         square = (centred.square().sum((-2, -1)) * weights).sum((0, 2))

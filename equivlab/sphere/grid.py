@@ -15,6 +15,7 @@ every polynomial of degree below ``2b`` is exact (Driscoll & Healy 1994; Kostele
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -45,6 +46,16 @@ def quadrature_weights(bandwidth: int) -> Tensor:
     beta = dh_angles(bandwidth)[0]
     odd = 2 * torch.arange(bandwidth, dtype=torch.float64) + 1
     return beta.sin() * (torch.sin(beta[:, None] * odd) / odd).sum(1) / bandwidth
+
+
+@functools.lru_cache(maxsize=64)
+def rotation_weights(bandwidth: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Weights ``(2b,)`` of the colatitudes on SO(3): ``Σ_jkn w_j f(β_j, α_k, γ_n)`` is the mean.
+
+    Kept in memory: a GPU would wait for a new copy at each call.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        return (quadrature_weights(bandwidth) / (2 * bandwidth) ** 2).to(device, dtype)
 
 
 def bandwidth_of(x: Tensor, axes: int, taker: str) -> int:

@@ -87,6 +87,7 @@ class ImageClassifier(L.LightningModule):
         self.recipe = recipe or Recipe()
         self.prepare = prepare
         self.groups = groups
+        self.memory_format = torch.contiguous_format
         self.curve: list[dict[str, float]] = []
         self.val_auc = MulticlassAUROC(classes)
         self.val_accuracy = MulticlassAccuracy(classes, average="micro")
@@ -94,7 +95,8 @@ class ImageClassifier(L.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, K)`` of images ``(B, C, H, W)``."""
-        scores: Tensor = self.model(x if self.prepare is None else self.prepare(x))
+        x = x if self.prepare is None else self.prepare(x)
+        scores: Tensor = self.model(x.contiguous(memory_format=self.memory_format))
         return scores
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -208,6 +210,6 @@ def turn_and_mirror(
     angles = torch.rand(whole, generator=generator, dtype=torch.float64)[rank::processes]
     out = torch.empty_like(x)
     for g in P4M.elements:
-        these = (elements == g).to(x.device)
+        these = (elements == g).nonzero()[:, 0].to(x.device)
         out[these] = P4M.move(g, x[these])
     return rotate_maps(out, angles * 2 * torch.pi, "fourier") if how == "any" else out

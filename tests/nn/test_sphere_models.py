@@ -77,7 +77,7 @@ def test_weights_on_a_finer_last_grid_keep_the_law_better() -> None:
     torch.manual_seed(0)
     coarse = smooth_spherical_digit_cnn()
     coarse(x)  # running statistics
-    fine = smooth_spherical_digit_cnn(last=15)
+    fine = smooth_spherical_digit_cnn(grids=(18, 8, 15))
     fine.load_state_dict(coarse.state_dict())
     errors = []
     for model in (coarse, fine):
