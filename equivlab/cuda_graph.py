@@ -48,13 +48,14 @@ class CapturedStep:
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """Take one step; the loss, in memory of its own."""
-        if self.graph is None:
-            self._record(x, y)
-        self.x.copy_(x)
-        self.y.copy_(y)
-        assert self.graph is not None
-        self.graph.replay()
-        return self.loss.clone()
+        with torch.cuda.device(x.device):
+            if self.graph is None:
+                self._record(x, y)
+            self.x.copy_(x)
+            self.y.copy_(y)
+            assert self.graph is not None
+            self.graph.replay()
+            return self.loss.clone()
 
     def _record(self, x: Tensor, y: Tensor) -> None:
         self.x, self.y = x.clone(), y.clone()

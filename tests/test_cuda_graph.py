@@ -1,0 +1,79 @@
+"""Recording a step trains nothing, shown with a stand-in for CUDA graphs that runs on the CPU.
+
+On a GPU, `tests/test_devices.py` trains with the real ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from equivlab.cuda_graph import CapturedStep, training_step
+
+
+def network() -> nn.Module:
+    """Weights, running statistics and, in the optimiser, averages."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a capture does, without a GPU: nothing but take notes; `replay` takes the step."""
+
+    @contextlib.contextmanager
+    def graph(noted: SimpleNamespace) -> Iterator[None]:
+        step, model, optimiser = NOW
+        weights = copy.deepcopy(model.state_dict())
+        averages = copy.deepcopy(optimiser.state_dict())
+        yield
+        model.load_state_dict(weights)
+        optimiser.load_state_dict(averages)
+        noted.replay = lambda: step.loss.copy_(step.step(step.x, step.y))
+
+    def nothing(*_: object) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    stream = SimpleNamespace(wait_stream=nothing)
+    for name, value in {
+        "CUDAGraph": SimpleNamespace,
+        "graph": graph,
+        "Stream": lambda: stream,
+        "current_stream": lambda: stream,
+        "stream": nothing,
+        "device": nothing,
+        "get_rng_state": lambda _: torch.get_rng_state(),
+        "set_rng_state": lambda state, _: torch.set_rng_state(state),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+
+
+NOW: list[object] = []
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("started", [False, True])
+def test_recorded_steps_end_in_the_same_weights(started: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        (torch.randn(6, 4, generator=generator), torch.randint(3, (6,), generator=generator))
+        for _ in range(5)
+    ]
+    ends = []
+    for kind in (training_step, CapturedStep):
+        model = network()
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
+        if started:  # a resumed run has averages before it records
+            training_step(model, optimiser)(*batches[-1])
+        take = kind(model, optimiser)
+        NOW[:] = [take, model, optimiser]
+        losses = [float(take(*batch)) for batch in batches]
+        ends.append((losses, [value.clone() for value in model.state_dict().values()]))
+    assert ends[0][0] == ends[1][0]
+    assert all(map(torch.equal, ends[0][1], ends[1][1]))
