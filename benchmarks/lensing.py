@@ -43,12 +43,12 @@ from torch import Tensor
 
 from equivlab.checkpoint import read_tensors, write_tensors
 from equivlab.data.batches import Batches, stratified
+from equivlab.data.digits import rotate_each
 from equivlab.data.lens_sets import simulate_to_shards
 from equivlab.data.lens_stamps import galaxy_stamps
 from equivlab.data.lensing import CLASSES, lens_recipe
 from equivlab.data.shards import ShardedImages, sha256_of
 from equivlab.data.stretch import sqrt_stretch, standardise_each
-from equivlab.fields import rotate_maps
 from equivlab.groups import P4, P4M
 from equivlab.models.resnet import ResNet18
 from equivlab.pretrained import ModelCard, save_pretrained
@@ -180,16 +180,17 @@ def run(task: Task, before: Task | None = None) -> dict:
     path = task.folder / "result.json"
     if path.exists():
         return json.loads(path.read_text())
-    if not (task.folder / "trained.json").exists():
-        train_and_test(task, before)
-    result = json.loads((task.folder / "trained.json").read_text())
+    result = train_and_test(task, before)
     result["test"] = judge(read_tensors(task.folder / "scores.safetensors")[0])
     path.write_text(json.dumps(result, indent=1))
     return result
 
 
-def train_and_test(task: Task, before: Task | None) -> None:
+def train_and_test(task: Task, before: Task | None = None) -> dict:
     """The training, then the scores of all test images, with the best epoch's weights."""
+    path = task.folder / "trained.json"
+    if path.exists():
+        return json.loads(path.read_text())
     train, validate = task.sets.make("train"), task.sets.make("validate")
     chosen = stratified(train.labels(), task.fraction, task.seed)
     # Few images, many epochs: then fewer validation images too, or they would take all the time.
@@ -225,24 +226,22 @@ def train_and_test(task: Task, before: Task | None) -> None:
         "seconds in the last call": round(seconds[1]),
         "curve": report.curve,
     }
-    keep(task.folder / "trained.json", result)
+    return keep(path, result)
 
 
-def scores_of(
-    classifier: ImageClassifier, test: ShardedImages, prefix: str, at_once: int = 1000
-) -> dict[str, Tensor]:
+def scores_of(classifier: ImageClassifier, test: ShardedImages, prefix: str) -> dict[str, Tensor]:
     """Scores of the test images as they are, turned by any angle, mirrored, by a quarter turn."""
     # The law to rounding: cuDNN would take ten bits of the weights and images.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device = "cuda" if torch.cuda.is_available() else "cpu"
     classifier.to(device)
-    angles = random_angles(len(test))
+    angles = torch.Generator().manual_seed(3)
     found: dict[str, list[Tensor]] = {}
-    for these in torch.arange(len(test)).split(at_once):
+    for these in torch.arange(len(test)).split(1000):
         x = test.batch(these.tolist())[0].to(device)
         for name, images in {
             "upright": x,
-            "rotated": rotate_maps(x, angles[these], "fourier"),
+            "rotated": rotate_each(x, angles, "fourier")[0],
             "mirrored": x.flip(-1),
             "quarter turn": torch.rot90(x, 1, (-2, -1)),
         }.items():
@@ -250,20 +249,15 @@ def scores_of(
     return {k: torch.cat(v) for k, v in found.items()} | {prefix + "labels": test.labels()}
 
 
-def random_angles(count: int) -> Tensor:
-    """The angle of each test image, uniform in 360°."""
-    draw = torch.Generator().manual_seed(3)
-    return torch.rand(count, generator=draw, dtype=torch.float64) * 2 * math.pi
-
-
 def judge(scores: dict[str, Tensor]) -> dict[str, dict]:
     """AUCs with intervals, of three classes and of two: substructure or none."""
     found = {}
     for name, values in scores.items():
-        prefix = name.removesuffix(name.rpartition(", ")[2])
-        labels = scores[prefix + "labels"]
-        if name == prefix + "labels":
+        before, comma, which = name.rpartition(", ")
+        if which == "labels":
             continue
+        prefix = before + comma
+        labels = scores[prefix + "labels"]
         chances = values.softmax(1)
         intervals = auc_with_intervals(chances, labels, CLASSES)
         row = {k: [v.value, v.low, v.high] for k, v in intervals.items()}
@@ -364,7 +358,7 @@ def main() -> None:
             sets.make(name)
     elif a.what == "scores":
         for task in base:
-            train_and_test(task, None)
+            train_and_test(task)
     elif a.what == "main":
         results = [run(task) for task in base]
     elif a.what == "fixed":

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["CapturedStep", "training_step"]
+__all__ = ["CapturedStep", "Step", "training_step"]
+
+Step = Callable[[Tensor, Tensor], Tensor]
 
 WARM_UP = 3  # steps in which libraries choose their kernels and allocate
 
 
-def training_step(
-    model: nn.Module, optimiser: torch.optim.Optimizer
-) -> Callable[[Tensor, Tensor], Tensor]:
+def training_step(model: nn.Module, optimiser: torch.optim.Optimizer) -> Step:
     """``step(x, y)``: the cross-entropy of a batch, its gradient, and one update; the loss."""
 
     def step(x: Tensor, y: Tensor) -> Tensor:

@@ -18,13 +18,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from equivlab.checkpoint import read_tensors, write_tensors
-from equivlab.cuda_graph import CapturedStep, training_step
+from equivlab.cuda_graph import CapturedStep, Step, training_step
 from equivlab.fields import rotate_maps
 
 __all__ = ["accuracy", "accuracy_vs_angle", "fit", "predict"]
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-Step = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)

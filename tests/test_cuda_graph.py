@@ -24,17 +24,21 @@ def network() -> nn.Module:
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a capture does, without a GPU: nothing but take notes; `replay` takes the step."""
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[CapturedStep]:
+    """What a capture does, without a GPU: nothing but take notes; `replay` takes the step.
+
+    The test puts what it records into the list.
+    """
+    steps: list[CapturedStep] = []
 
     @contextlib.contextmanager
     def graph(noted: SimpleNamespace) -> Iterator[None]:
-        step, model, optimiser = NOW
-        weights = copy.deepcopy(model.state_dict())
-        averages = copy.deepcopy(optimiser.state_dict())
+        step = steps[-1]
+        weights = copy.deepcopy(step.model.state_dict())
+        averages = copy.deepcopy(step.optimiser.state_dict())
         yield
-        model.load_state_dict(weights)
-        optimiser.load_state_dict(averages)
+        step.model.load_state_dict(weights)
+        step.optimiser.load_state_dict(averages)
         noted.replay = lambda: step.loss.copy_(step.step(step.x, step.y))
 
     def nothing(*_: object) -> contextlib.AbstractContextManager[None]:
@@ -52,14 +56,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
         "set_rng_state": lambda state, _: torch.set_rng_state(state),
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
+    return steps
 
 
-NOW: list[object] = []
-
-
-@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("started", [False, True])
-def test_recorded_steps_end_in_the_same_weights(started: bool) -> None:
+def test_recorded_steps_end_in_the_same_weights(
+    started: bool, recorded: list[CapturedStep]
+) -> None:
     generator = torch.Generator().manual_seed(0)
     batches = [
         (torch.randn(6, 4, generator=generator), torch.randint(3, (6,), generator=generator))
@@ -72,7 +75,8 @@ def test_recorded_steps_end_in_the_same_weights(started: bool) -> None:
         if started:  # a resumed run has averages before it records
             training_step(model, optimiser)(*batches[-1])
         take = kind(model, optimiser)
-        NOW[:] = [take, model, optimiser]
+        if isinstance(take, CapturedStep):
+            recorded.append(take)
         losses = [float(take(*batch)) for batch in batches]
         ends.append((losses, [value.clone() for value in model.state_dict().values()]))
     assert ends[0][0] == ends[1][0]

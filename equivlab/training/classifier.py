@@ -87,7 +87,6 @@ class ImageClassifier(L.LightningModule):
         self.recipe = recipe or Recipe()
         self.prepare = prepare
         self.groups = groups
-        self.memory_format = torch.contiguous_format
         self.curve: list[dict[str, float]] = []
         self.val_auc = MulticlassAUROC(classes)
         self.val_accuracy = MulticlassAccuracy(classes, average="micro")
@@ -95,8 +94,7 @@ class ImageClassifier(L.LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, K)`` of images ``(B, C, H, W)``."""
-        x = x if self.prepare is None else self.prepare(x)
-        scores: Tensor = self.model(x.contiguous(memory_format=self.memory_format))
+        scores: Tensor = self.model(x if self.prepare is None else self.prepare(x))
         return scores
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

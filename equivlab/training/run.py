@@ -45,7 +45,7 @@ class Machine:
         precision: ``'32-true'``, ``'bf16-mixed'``; ``'auto'``: bf16 on a GPU that has it.
         workers: processes that load images.
         compile: `torch.compile` the network.
-        channels_last: images and weights in the memory format that GPUs convolve in bf16. It
+        channels_last: maps and weights in the memory format that GPUs convolve in bf16. It
             makes an ordinary network faster, group networks slower (their norms).
         sync_norms: the batch norms of several devices share their statistics, see
             `equivlab.nn.synced_norm`; then the result does not depend on how many there are.
@@ -161,9 +161,8 @@ def fit_lightning(
         chosen.append(EarlyStopping("val_auc", mode="max", patience=patience))
     if machine.sync_norms:
         sync_norms(classifier.model)
-    if machine.channels_last:
+    if machine.channels_last:  # the format of its weights is the one a convolution gives
         classifier.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        classifier.memory_format = torch.channels_last
     if machine.compile:
         classifier.model.compile()
     classifier.train()  # Lightning leaves the mode alone, and a loaded network is in eval()
