@@ -30,6 +30,7 @@ from equivlab.models.sphere import (
     planar_digit_cnn,
     smooth_spherical_digit_cnn,
     spherical_digit_cnn,
+    spin_digit_cnn,
 )
 from equivlab.nn import SO3Integrate, SO3Moments
 from equivlab.so3 import SO3
@@ -41,6 +42,7 @@ NETWORKS: dict[str, tuple[Callable[..., nn.Module], float]] = {  # and the rate 
     "planar": (planar_digit_cnn, 5e-4),
     "paper": (spherical_digit_cnn, 5e-3),
     "smooth": (smooth_spherical_digit_cnn, 2e-2),
+    "spin": (spin_digit_cnn, 2e-2),
 }
 BANDWIDTH, HELD_OUT = 30, 5000
 SEEDS = {"train": 1, "test": 2}  # of the rotations

@@ -28,6 +28,7 @@ from equivlab.models import (
     SteerableCNN3d,
     smooth_spherical_digit_cnn,
     spherical_digit_cnn,
+    spin_digit_cnn,
 )
 from equivlab.nn import (
     FieldModule,
@@ -38,6 +39,7 @@ from equivlab.nn import (
     S2Conv,
     SO3Conv,
     SO3Moments,
+    SpinActivation,
     SteerableConv3d,
     find_neighbours,
 )
@@ -53,6 +55,8 @@ from equivlab.sphere import (
     s2_ifft,
     so3_fft,
     so3_ifft,
+    spin_fft,
+    spin_ifft,
 )
 from equivlab.train import accuracy, fit, predict
 from tests.laws import gradient_law_error, law_error, relative, sample
@@ -157,6 +161,12 @@ def test_spherical_layers(name: str, dtype: torch.dtype) -> None:
 
 
 @DTYPES
+def test_activation_of_few_orders(dtype: torch.dtype) -> None:
+    layer = SpinActivation(3, 5, 2, 1)
+    assert_same_as_on_the_cpu(layer, sphere.white(layer.in_field, dtype), dtype)
+
+
+@DTYPES
 def test_the_linear_stack_at_the_papers_sizes(dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     stack = nn.Sequential(S2Conv(1, 20, 30, 10), SO3Conv(20, 40, 10, 6)).to(DEVICE, dtype)
@@ -179,6 +189,10 @@ def test_transforms(bandwidth: int, dtype: torch.dtype) -> None:
     x = s2_ifft(c.to(DEVICE, dtype))
     assert relative(x.cpu(), s2_ifft(c)) <= SAME[dtype]
     assert relative(s2_fft(x).cpu(), c) <= SAME[dtype]
+    few = c.unflatten(0, (2, 1)).expand(2, 3, -1)
+    y = spin_ifft(few.to(DEVICE, dtype))
+    assert relative(y.cpu(), spin_ifft(few)) <= SAME[dtype]
+    assert relative(spin_fft(y).cpu(), spin_fft(spin_ifft(few))) <= SAME[dtype]
     if bandwidth == 64 and DEVICE.type == "cpu":
         return  # 4 GB
     sides = range(1, 2 * bandwidth, 2)
@@ -277,6 +291,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "ResNet18": (lambda: ResNet18(P4M, width=8), (1, 40, 40)),
     "spherical_digit_cnn": (spherical_digit_cnn, (1, 60, 60)),
     "smooth_spherical_digit_cnn": (smooth_spherical_digit_cnn, (1, 60, 60)),
+    "spin_digit_cnn": (spin_digit_cnn, (1, 60, 60)),
     "SteerableCNN3d": (lambda: SteerableCNN3d(3), (1, 16, 16, 16)),
 }
 

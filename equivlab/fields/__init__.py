@@ -18,7 +18,7 @@ from equivlab.fields.base import Field
 from equivlab.fields.healpix import HealpixMaps
 from equivlab.fields.planar import Invariant, PlanarField, RegularMaps, ScalarMaps, rotate_maps
 from equivlab.fields.space import IrrepMaps, IrrepPoints, IrrepVectors, rotate_voxels
-from equivlab.fields.sphere import RotationMaps, SphereMaps
+from equivlab.fields.sphere import RotationMaps, SphereMaps, SpinMaps
 
 __all__ = [
     "Field",
@@ -32,6 +32,7 @@ __all__ = [
     "RotationMaps",
     "ScalarMaps",
     "SphereMaps",
+    "SpinMaps",
     "rotate_maps",
     "rotate_voxels",
 ]

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from equivlab.fields.base import Field
 from equivlab.so3 import SO3, RotationGroup
-from equivlab.sphere import rotate_s2, rotate_so3
+from equivlab.sphere import rotate_s2, rotate_so3, rotate_spin
 
-__all__ = ["RotationInvariant", "RotationMaps", "SphereMaps", "SphericalField"]
+__all__ = ["RotationInvariant", "RotationMaps", "SphereMaps", "SphericalField", "SpinMaps"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +119,52 @@ class RotationMaps(SphericalField):
 
     def _wrong_rank(self, x: Tensor) -> str:
         return f"It wants 5 axes, not {x.dim()}: batch, channels, β, α, γ."
+
+
+@dataclass(frozen=True, repr=False)
+class SpinMaps(SphericalField):
+    """Signals on SO(3) of few orders in γ, ``(B, C, 2N+1, 2b, 2b)`` in ``n β α``.
+
+    See `equivlab.sphere.spin`. ``(R·f)(Q) = f(R⁻¹Q)``.
+
+    Args:
+        channels: the size of axis 1, ``C``.
+        bandwidth: ``b``; the last two axes have ``2b`` samples.
+        orders: the highest order ``N``; axis 2 has the maps ``n = −N…N``.
+
+    >>> SpinMaps(8, bandwidth=10, orders=2).shape
+    '(B, 8, 5, 20, 20)'
+    """
+
+    orders: int
+
+    axes = 3
+
+    def __repr__(self) -> str:
+        return f"SpinMaps({self.channels}, bandwidth={self.bandwidth}, orders={self.orders})"
+
+    @property
+    def shape(self) -> str:
+        side = 2 * self.bandwidth
+        return f"(B, {self.channels}, {2 * self.orders + 1}, {side}, {side})"
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return rotate_spin(x, g)
+
+    def _mismatch(self, x: Tensor) -> str | None:
+        maps, side = 2 * self.orders + 1, 2 * self.bandwidth
+        if x.dim() == 4 and x.shape[-1] == x.shape[-2]:
+            return f"Lift signals on the sphere first: SpinConv({x.shape[1]}, ...)"
+        if x.dim() != 5:
+            return self._wrong_rank(x)
+        if x.shape[2] != maps:
+            return f"Orders up to {self.orders} are {maps} maps n = −N…N, not {x.shape[2]}."
+        if tuple(x.shape[3:]) != (side, side):
+            return f"Bandwidth {self.bandwidth} means {side} β and α, not {tuple(x.shape[3:])}."
+        return self._wrong_channels(x)
+
+    def _wrong_rank(self, x: Tensor) -> str:
+        return f"It wants 5 axes, not {x.dim()}: batch, channels, n, β, α."
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ from equivlab.models.sphere import (
     smooth_spherical_shape_cnn,
     spherical_digit_cnn,
     spherical_shape_cnn,
+    spin_digit_cnn,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "smooth_spherical_shape_cnn",
     "spherical_digit_cnn",
     "spherical_shape_cnn",
+    "spin_digit_cnn",
 ]

@@ -16,13 +16,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
+from equivlab.nn.sphere import S2Conv, S2Moments, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_norm import NormedConv
+from equivlab.nn.spin import SpinActivation, SpinConv
 from equivlab.sphere.grid import (
     s2_equatorial_grid,
     s2_near_identity_grid,
     so3_equatorial_grid,
     so3_near_identity_grid,
+    spin_kernel_grid,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "smooth_spherical_shape_cnn",
     "spherical_digit_cnn",
     "spherical_shape_cnn",
+    "spin_digit_cnn",
 ]
 
 
@@ -122,6 +125,46 @@ def smooth_spherical_digit_cnn(
         SO3Moments(40, third, tilts=(2.0,)),  # the parts of a digit are somewhere, not everywhere
         nn.BatchNorm1d(120),
         nn.Linear(120, classes),
+    )
+
+
+def spin_digit_cnn(bandwidth: int = 30, classes: int = 10) -> nn.Sequential:
+    """A deep spherical network for digits: five layers of features with few orders in γ.
+
+    A feature of `SpinConv` with orders up to 2 is five maps on the sphere, where one of `SO3Conv`
+    is as many as its grid has angles γ: so there are more layers here, on finer grids, than in
+    `smooth_spherical_digit_cnn`. All else is as there: every layer leaves part of its grid's
+    degrees free, normalises, and applies a SiLU.
+
+    Args:
+        bandwidth: of the input; 30, or another that is 10 or more.
+        classes: class scores.
+
+    Shape:
+        ``(B, 1, 2b, 2b)`` to ``(B, classes)``.
+    """
+    # Room enough that little of the pose can be learned from what grids fold back. Untrained, the
+    # invariants of digits err by 0.5 % of their spread; with a last grid of 10 in place of 16 it
+    # is 2.5 %, with 6 angles γ in place of 10 (and 12 for 16) 12 %.
+    layers: list[nn.Module] = []
+    channels, orders, before = 1, 0, bandwidth
+    for width, top, grid, degrees, tilt, rings in (
+        (10, 2, 22, 17, math.pi / 6, 4),
+        (14, 2, 18, 13, math.pi / 6, 2),
+        (16, 2, 15, 10, math.pi / 6, 2),
+        (22, 2, 12, 8, math.pi / 5, 2),
+        (64, 0, 16, 6, math.pi / 3, 2),
+    ):
+        after, kept = bandwidth * grid // 30, bandwidth * degrees // 30
+        points = spin_kernel_grid(orders, top, tilt, rings)
+        conv = SpinConv(channels, width, before, after, orders, top, points, kept, bias=False)
+        layers += [NormedConv(conv), SpinActivation(width, after, top, angles=10)]
+        channels, orders, before = width, top, after
+    return nn.Sequential(
+        *layers,
+        S2Moments(channels, before, tilts=(2.0,)),
+        nn.BatchNorm1d(3 * channels),
+        nn.Linear(3 * channels, classes),
     )
 
 

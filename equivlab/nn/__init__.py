@@ -19,9 +19,10 @@ from equivlab.nn.space import (
     SteerableConv3d,
     find_neighbours,
 )
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
+from equivlab.nn.sphere import S2Conv, S2Moments, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_activation import SO3Activation
-from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
+from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm, SpinBatchNorm
+from equivlab.nn.spin import SpinActivation, SpinConv
 
 __all__ = [
     "FieldModule",
@@ -47,11 +48,15 @@ __all__ = [
     "NormedConv",
     "PointConv",
     "S2Conv",
+    "S2Moments",
     "SO3Activation",
     "SO3BatchNorm",
     "SO3Conv",
     "SO3Integrate",
     "SO3Moments",
+    "SpinActivation",
+    "SpinBatchNorm",
+    "SpinConv",
     "SteerableConv3d",
     "find_neighbours",
 ]

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from equivlab.fields.sphere import RotationInvariant, RotationMaps, SphereMaps
+from equivlab.fields.sphere import RotationInvariant, RotationMaps, SphereMaps, SphericalField
 from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.sphere_conv import SphericalConv
 from equivlab.so3 import SO3
@@ -30,7 +31,7 @@ from equivlab.sphere.s2 import degree_slice, degrees_of, s2_fft
 from equivlab.sphere.so3_transform import blocks_degrees, so3_fft
 from equivlab.sphere.wigner import wigner_D
 
-__all__ = ["S2Conv", "SO3Conv", "SO3Integrate", "SO3Moments"]
+__all__ = ["S2Conv", "S2Moments", "SO3Conv", "SO3Integrate", "SO3Moments"]
 
 
 class S2Conv(SphericalConv):
@@ -64,6 +65,7 @@ class S2Conv(SphericalConv):
     """
 
     in_field: SphereMaps
+    angles = 2
 
     def __init__(
         self,
@@ -79,7 +81,8 @@ class S2Conv(SphericalConv):
     ) -> None:
         grid = s2_near_identity_grid() if kernel_grid is None else kernel_grid
         maps = SphereMaps(in_channels, bandwidth_in)
-        super().__init__(maps, out_channels, bandwidth_out, grid, degrees, bias, device, dtype)
+        out = RotationMaps(out_channels, bandwidth_out)
+        super().__init__(maps, out, grid, degrees, bias, device, dtype)
 
     def kernel_basis(self) -> Tensor:
         b_in, b_out, P = self.in_field.bandwidth, self.degrees, len(self.kernel_grid)
@@ -159,7 +162,8 @@ class SO3Conv(SphericalConv):
     ) -> None:
         grid = so3_near_identity_grid() if kernel_grid is None else kernel_grid
         maps = RotationMaps(in_channels, bandwidth_in)
-        super().__init__(maps, out_channels, bandwidth_out, grid, degrees, bias, device, dtype)
+        out = RotationMaps(out_channels, bandwidth_out)
+        super().__init__(maps, out, grid, degrees, bias, device, dtype)
 
     def kernel_basis(self) -> Tensor:
         b_in, b_out, P = self.in_field.bandwidth, self.degrees, len(self.kernel_grid)
@@ -215,8 +219,7 @@ class SO3Integrate(FieldModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C, 2b, 2b, 2b)`` to ``(B, C)``."""
-        self.check(x)
-        return _mean(x, self.in_field.bandwidth)
+        return _mean(self.check(x).flatten(3))
 
 
 class SO3Moments(FieldModule):
@@ -241,37 +244,48 @@ class SO3Moments(FieldModule):
         each of the ``T`` tilts, how far the tilted means lie above the means.
     """
 
-    in_field: RotationMaps
+    in_field: SphericalField
     out_field: RotationInvariant
     tilt: Tensor | None
+    field: ClassVar[type[SphericalField]] = RotationMaps
 
     def __init__(
         self, channels: int, bandwidth: int, eps: float = 1e-6, tilts: Sequence[float] = ()
     ) -> None:
         invariants = RotationInvariant((2 + len(tilts)) * channels)
-        super().__init__(RotationMaps(channels, bandwidth), invariants)
+        super().__init__(self.field(channels, bandwidth), invariants)
         self.eps = eps
         start = torch.tensor(tilts, dtype=torch.get_default_dtype())
         self.tilt = nn.Parameter(start[:, None].repeat(1, channels)) if len(tilts) else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, C, 2b, 2b, 2b)`` to ``(B, (2 + T) C)``."""
-        self.check(x)
-        b = self.in_field.bandwidth
-        mean = _mean(x, b)
-        risen = x - mean[..., None, None, None]
-        deviation = (_mean(risen.square(), b) + self.eps).sqrt()
+        """Samples to ``(B, (2 + T) C)``."""
+        x = self.check(x).flatten(3)  # (B, C, 2b, angles)
+        mean = _mean(x)
+        risen = x - mean[..., None, None]
+        deviation = (_mean(risen.square()) + self.eps).sqrt()
         found = [mean, deviation]
         if self.tilt is not None:
             check_home(x, self.tilt, self.label)
-            areas = rotation_weights(b, x.dtype, x.device).log()[:, None, None]
+            areas = _weights(x).log()[:, None]
             for tilt in self.tilt:
-                logits = (tilt / deviation)[..., None, None, None] * risen + areas
+                logits = (tilt / deviation)[..., None, None] * risen + areas
                 found.append((logits.flatten(2).softmax(-1) * risen.flatten(2)).sum(-1))
         return torch.cat(found, -1)
 
 
-def _mean(x: Tensor, b: int) -> Tensor:
-    """Over the rotations of a grid of bandwidth ``b``."""
-    weights = rotation_weights(b, x.dtype, x.device)
-    return (x.sum((-2, -1)) * weights).sum(-1)  # no matrix product: autocast would round it
+class S2Moments(SO3Moments):
+    """`SO3Moments` of signals on the sphere: ``(B, C, 2b, 2b)`` to ``(B, (2 + T) C)``."""
+
+    field = SphereMaps
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Over the sphere or SO(3), of samples ``(B, C, 2b, angles)``."""
+    return (x.sum(-1) * _weights(x)).sum(-1)  # no matrix product: autocast would round it
+
+
+def _weights(x: Tensor) -> Tensor:
+    """Weights ``(2b,)`` of samples ``(B, C, 2b, angles)``; all samples' weights have sum 1."""
+    rings, angles = x.shape[2:]
+    return rotation_weights(rings // 2, x.dtype, x.device) * (rings**2 / angles)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from equivlab.fields.sphere import RotationMaps, SphereMaps
+from equivlab.fields.sphere import SphericalField
 from equivlab.nn.base import FieldModule
 from equivlab.sphere.s2 import no_autocast
 from equivlab.sphere.so3_transform import so3_ifft
@@ -23,28 +23,30 @@ __all__ = ["SphericalConv"]
 
 
 class SphericalConv(FieldModule):
-    """What `S2Conv` and `SO3Conv` share: all but the field they take and their spectra.
+    """What `S2Conv`, `SO3Conv` and `SpinConv` share: all but their fields and spectra.
 
     The weight is ``(I, O, P)`` for ``P`` points, drawn from U(−1, 1); the factor that keeps
     the output's size stands beside it, so that Adam sees numbers of order one. Both are those
     of the 2018 code, whose `state_dict` loads as it is.
     """
 
-    out_field: RotationMaps
+    in_field: SphericalField
+    out_field: SphericalField
+    angles: ClassVar[int] = 3  # of a point of the kernel
 
     def __init__(
         self,
-        in_field: SphereMaps | RotationMaps,
-        out_channels: int,
-        bandwidth_out: int,
+        in_field: SphericalField,
+        out_field: SphericalField,
         kernel_grid: Tensor,
         degrees: int | None,
         bias: bool,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
+        out_channels, bandwidth_out = out_field.channels, out_field.bandwidth
         sizes = {"in_channels": in_field.channels, "out_channels": out_channels}
-        super().__init__(in_field, RotationMaps(out_channels, bandwidth_out))
+        super().__init__(in_field, out_field)
         self.degrees = bandwidth_out if degrees is None else degrees
         sizes |= {"bandwidth_in": in_field.bandwidth, "bandwidth_out": bandwidth_out}
         sizes["degrees"] = self.degrees
@@ -59,7 +61,7 @@ class SphericalConv(FieldModule):
         self.in_channels = in_field.channels
         self.out_channels = out_channels
         self.bandwidth_out = bandwidth_out
-        self.kernel_grid = _check_grid(kernel_grid, in_field.axes, type(self).__name__)
+        self.kernel_grid = _check_grid(kernel_grid, self.angles, type(self).__name__)
         shape = (self.in_channels, out_channels, len(self.kernel_grid))
         self.kernel = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
         self.bias: nn.Parameter | None = None
@@ -90,16 +92,20 @@ class SphericalConv(FieldModule):
             nn.init.zeros_(self.bias)
 
     def kernel_spectrum(self) -> Tensor:
-        """The spectra of all kernels, ``(I·O, L²)`` on the sphere, ``(I·O, Σ(2l+1)²)`` on SO(3)."""
+        """The spectra of all kernels, ``(I·O, ...)``: sums of the rows of `kernel_basis`."""
         return self.kernel.flatten(0, 1) @ self.basis
 
     def transform(self, x: Tensor) -> Any:
         """The spectrum of an input, as far as the kernels look at it."""
         raise NotImplementedError
 
-    def correlate(self, spectrum: Any, /) -> list[Tensor]:
-        """The spectrum of the output, blocks ``(B, O, 2l+1, 2l+1)``, from that of the input."""
+    def correlate(self, spectrum: Any, /) -> Any:
+        """The spectrum of the output from that of the input."""
         raise NotImplementedError
+
+    def samples(self, spectrum: Any, /) -> Tensor:
+        """The output from its spectrum: blocks ``(B, O, 2l+1, 2l+1)`` on SO(3)."""
+        return so3_ifft(spectrum, self.bandwidth_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """Samples to samples, by the spectrum."""
@@ -114,7 +120,7 @@ class SphericalConv(FieldModule):
             ValueError: another shape, number of channels, dtype or device.
         """
         with no_autocast(self.kernel):  # half precision would cost the law four digits
-            return so3_ifft(self.correlate(spectrum), self.bandwidth_out)
+            return self.samples(self.correlate(spectrum))
 
     def products(self, rows: Sequence[Tensor], kernels: Sequence[Tensor]) -> list[Tensor]:
         """One matrix product for each degree, and the bias.

@@ -7,17 +7,20 @@ the signal is sampled, which costs next to nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from equivlab.fields.sphere import RotationMaps
+from equivlab.fields.sphere import RotationMaps, SphericalField
 from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.sphere_conv import SphericalConv
+from equivlab.nn.spin import SpinConv, spin_field
 from equivlab.sphere.grid import rotation_weights
 from equivlab.sphere.s2 import no_autocast
-from equivlab.sphere.so3_transform import so3_ifft
+from equivlab.sphere.spin import expand, project
 
-__all__ = ["NormedConv", "SO3BatchNorm"]
+__all__ = ["NormedConv", "SO3BatchNorm", "SpinBatchNorm"]
 
 
 class SO3BatchNorm(nn.BatchNorm3d):
@@ -49,8 +52,8 @@ class SO3BatchNorm(nn.BatchNorm3d):
     SO3BatchNorm(RotationMaps(20, bandwidth=10), eps=1e-05, momentum=0.1)
     """
 
-    in_field: RotationMaps
-    out_field: RotationMaps
+    in_field: SphericalField
+    out_field: SphericalField
 
     def __init__(
         self,
@@ -81,16 +84,17 @@ class SO3BatchNorm(nn.BatchNorm3d):
         per_channel = (-1, 1, 1, 1)
         return torch.addcmul(shift.view(per_channel), x, scale.view(per_channel))
 
-    def on_blocks(self, blocks: list[Tensor]) -> list[Tensor]:
-        """The same of a spectrum: ``so3_ifft(norm.on_blocks(so3_fft(x))) == norm(x)``.
+    def on_spectrum(self, spectrum: Any) -> Any:
+        """The same of a spectrum: ``so3_ifft(norm.on_spectrum(so3_fft(x))) == norm(x)``.
 
         Args:
-            blocks: ``(B, C, 2l+1, 2l+1)`` of band-limited signals.
+            spectrum: blocks ``(B, C, 2l+1, 2l+1)`` of band-limited signals.
 
         Returns:
             Blocks of the same shapes.
         """
         if self.training or self.running_mean is None or self.running_var is None:
+            blocks: list[Tensor] = spectrum
             mean = blocks[0].mean((0, 2, 3))
             power = [F.shape[-1] * F.square().sum((0, 2, 3)) for F in blocks[1:]]  # (C,) each
             fluctuation = (blocks[0] - mean.view(-1, 1, 1)).square().sum((0, 2, 3))
@@ -100,7 +104,7 @@ class SO3BatchNorm(nn.BatchNorm3d):
         else:
             mean, var = self.running_mean, self.running_var
         scale, shift = (value.view(-1, 1, 1) for value in self._affine(mean, var))
-        scaled = [F * scale for F in blocks]
+        scaled = [F * scale for F in spectrum]
         return [scaled[0] + shift, *scaled[1:]]
 
     def _affine(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,14 +142,91 @@ class SO3BatchNorm(nn.BatchNorm3d):
         return ", ".join(parts + ([] if self.affine else ["affine=False"]))
 
 
+class SpinBatchNorm(SO3BatchNorm):
+    """`SO3BatchNorm` of signals of few orders in γ: a mean of order 0, a variance of all orders.
+
+    Computed in the spectrum, as far as the grid's bandwidth goes; samples beyond it are lost.
+
+    Args:
+        channels: signals ``C``.
+        bandwidth: ``b`` of their grid.
+        orders: highest order ``N``.
+        eps: as the rest, those of `SO3BatchNorm`.
+        momentum: of the running statistics.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running statistics and use them in `eval()`.
+        device: where they live.
+        dtype: their type.
+
+    Shape:
+        ``(B, C, 2N+1, 2b, 2b)`` to the same; ``(B, C, 2b, 2b)`` where ``N`` is 0.
+
+    Raises:
+        ValueError: a tensor of another kind.
+
+    >>> SpinBatchNorm(10, 18, 2)
+    SpinBatchNorm(SpinMaps(10, bandwidth=18, orders=2), eps=1e-05, momentum=0.1)
+    """
+
+    in_field: SphericalField
+    out_field: SphericalField
+
+    def __init__(
+        self,
+        channels: int,
+        bandwidth: int,
+        orders: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            channels, bandwidth, eps, momentum, affine, track_running_stats, device, dtype
+        )
+        self.orders = orders
+        self.in_field = self.out_field = spin_field(channels, bandwidth, orders)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``(B, C, 2N+1, 2b, 2b)``."""
+        self.in_field.validate(x, type(self).__name__)
+        if self.weight is not None:
+            check_home(x, self.weight, type(self).__name__)
+        bandwidth = self.in_field.bandwidth
+        with no_autocast(x):
+            F = project(x if self.orders else x[:, :, None], bandwidth)
+            out = expand(self.on_spectrum(F), bandwidth)
+        return out if self.orders else out[:, :, 0]
+
+    def on_spectrum(self, spectrum: Tensor) -> Tensor:
+        """The same of a spectrum ``(m, n, B, C, l)``, see `equivlab.sphere.spin.project`."""
+        zero = (spectrum.shape[-1] - 1, self.orders)  # where m = n = 0 stand
+        if self.training or self.running_mean is None or self.running_var is None:
+            constant = spectrum[(*zero, ..., 0)]  # (B, C)
+            mean = constant.mean(0)
+            sides = 2 * torch.arange(1, spectrum.shape[-1]).to(spectrum) + 1
+            power = (spectrum[..., 1:].square().sum((0, 1, 2)) * sides).sum(-1) / len(constant)
+            var = power + (constant - mean).square().mean(0)
+            if self.training and self.track_running_stats:
+                self._remember(mean.detach(), var.detach())
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale, shift = self._affine(mean, var)
+        out = spectrum * scale[:, None]
+        out[(*zero, ..., 0)] += shift
+        return out
+
+
 class NormedConv(FieldModule):
-    """A spherical convolution and an `SO3BatchNorm`, computed together in the spectrum.
+    """A spherical convolution and its batch norm, computed together in the spectrum.
 
     Equal to ``nn.Sequential(conv, SO3BatchNorm(...))`` to rounding, and obeys the same law; the
     normalisation touches the blocks, of which there are far fewer than samples.
 
     Args:
-        conv: an `S2Conv` or `SO3Conv`.
+        conv: an `S2Conv`, `SO3Conv` (with an `SO3BatchNorm`) or `SpinConv` (`SpinBatchNorm`).
         eps: added to the variance.
         momentum: weight of the newest batch in the running statistics.
 
@@ -160,9 +241,13 @@ class NormedConv(FieldModule):
     def __init__(self, conv: SphericalConv, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(conv.in_field, conv.out_field)
         self.conv = conv
-        like = {"device": conv.kernel.device, "dtype": conv.kernel.dtype}
+        like: dict[str, Any] = {"device": conv.kernel.device, "dtype": conv.kernel.dtype}
         channels, bandwidth = conv.out_channels, conv.bandwidth_out
-        self.norm = SO3BatchNorm(channels, bandwidth, eps, momentum, **like)  # type: ignore[arg-type]
+        self.norm: SO3BatchNorm
+        if isinstance(conv, SpinConv):
+            self.norm = SpinBatchNorm(channels, bandwidth, conv.orders_out, eps, momentum, **like)
+        else:
+            self.norm = SO3BatchNorm(channels, bandwidth, eps, momentum, **like)
 
     def forward(self, x: Tensor) -> Tensor:
         """``self.norm(self.conv(x))``."""
@@ -171,5 +256,4 @@ class NormedConv(FieldModule):
     def from_spectrum(self, spectrum: Tensor | list[Tensor]) -> Tensor:
         """The same from the spectrum of the input; see `SphericalConv.from_spectrum`."""
         with no_autocast(self.conv.kernel):
-            blocks = self.norm.on_blocks(self.conv.correlate(spectrum))
-            return so3_ifft(blocks, self.conv.bandwidth_out)
+            return self.conv.samples(self.norm.on_spectrum(self.conv.correlate(spectrum)))

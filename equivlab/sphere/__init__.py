@@ -19,6 +19,7 @@ from equivlab.sphere.grid import (
     s2_near_identity_grid,
     so3_equatorial_grid,
     so3_near_identity_grid,
+    spin_kernel_grid,
 )
 from equivlab.sphere.healpix import healpix_isht, healpix_sht, rotate_healpix
 from equivlab.sphere.healpix_maps import (
@@ -37,6 +38,7 @@ from equivlab.sphere.projection_voxels import project_voxel_surface
 from equivlab.sphere.rotation import rotate_blocks, rotate_coefficients, rotate_s2, rotate_so3
 from equivlab.sphere.s2 import degree_slice, s2_fft, s2_ifft
 from equivlab.sphere.so3_transform import so3_fft, so3_ifft
+from equivlab.sphere.spin import rotate_spin, spin_fft, spin_ifft
 from equivlab.sphere.wigner import wigner_D, wigner_d
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "rotate_healpix",
     "rotate_s2",
     "rotate_so3",
+    "rotate_spin",
     "s2_equatorial_grid",
     "s2_fft",
     "s2_ifft",
@@ -70,6 +73,9 @@ __all__ = [
     "so3_fft",
     "so3_ifft",
     "so3_near_identity_grid",
+    "spin_fft",
+    "spin_ifft",
+    "spin_kernel_grid",
     "ud_grade",
     "view_sphere",
     "wigner_D",

@@ -29,6 +29,7 @@ __all__ = [
     "s2_near_identity_grid",
     "so3_equatorial_grid",
     "so3_near_identity_grid",
+    "spin_kernel_grid",
 ]
 
 
@@ -141,6 +142,29 @@ def so3_equatorial_grid(
     """Rotations that take the pole to the equator; β, α, γ as `so3_near_identity_grid`."""
     turns = _between(-max_gamma, max_gamma, n_gamma)
     return _product(_belt(max_beta, n_beta), _around(n_alpha), turns)
+
+
+def spin_kernel_grid(
+    orders_in: int, orders_out: int, max_beta: float = math.pi / 6, n_beta: int = 2
+) -> Tensor:
+    """Rotations about the identity that a `SpinConv` can tell apart, the identity's turns included.
+
+    A kernel that sees orders up to ``N`` in γ cannot tell more than ``2N + 1`` angles apart.
+
+    Args:
+        orders_in: the highest order of what the kernel looks at.
+        orders_out: the highest order of what it makes.
+        max_beta: largest tilt, radians.
+        n_beta: tilts, ``max_beta·(1…n_beta)/n_beta``, beside 0.
+
+    Returns:
+        ``(P, 3)``: β, α, γ, float64, β slowest; ``P = 2 min(N, N') + 1`` turns by α alone, then
+        ``n_beta (2N' + 1)(2N + 1)`` with a tilt.
+    """
+    alpha, gamma = _around(2 * orders_out + 1), _around(2 * orders_in + 1)
+    centre = torch.zeros(2 * min(orders_in, orders_out) + 1, 3, dtype=torch.float64)
+    centre[:, 1] = _around(len(centre))
+    return torch.cat([centre, _product(_rings(max_beta, n_beta), alpha, gamma)])
 
 
 def _rings(max_beta: float, count: int) -> Tensor:

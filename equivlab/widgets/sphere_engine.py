@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equivlab.fields import Field, HealpixMaps, RotationMaps, SphereMaps
+from equivlab.fields import Field, HealpixMaps, RotationMaps, SphereMaps, SpinMaps
 from equivlab.recording import evaluating, record
 from equivlab.so3 import SO3
 from equivlab.sphere import (
@@ -20,14 +20,18 @@ from equivlab.sphere import (
     seen,
     so3_fft,
     so3_ifft,
+    spin_fft,
+    spin_ifft,
 )
 from equivlab.sphere.healpix_rings import nside_of_pixels
 from equivlab.sphere.quick_turn import QuickTurn
+from equivlab.sphere.wigner import angular_waves
 from equivlab.widgets.sphere_signals import as_grid
 
 __all__ = ["Answer", "SphereEngine"]
 
 
+Shown = SphereMaps | RotationMaps | SpinMaps | HealpixMaps
 COARSE = 10  # signals on SO(3) up to this bandwidth are shown on a grid twice as fine
 
 
@@ -89,7 +93,7 @@ class SphereEngine:
         self.zoom = 2 if coarse else 1
         self.quick_back = QuickTurn(_degrees(self.out_field))
         self.at_rest = [self._turned_back(y, SO3.identity) for y in at_rest]
-        shown = torch.stack([y[0, channels].flatten(1).abs().amax(1) for y in at_rest])
+        shown = torch.stack([self._shown(y).flatten(1).abs().amax(1) for y in at_rest])
         self.limits = shown.clamp_min(1e-12)  # (N, C): colours of a signal stay the same
 
     @property
@@ -101,7 +105,7 @@ class SphereEngine:
         side = 2 * self.out_field.bandwidth
         if isinstance(self.out_field, RotationMaps):
             return side, self.zoom * side, self.zoom * side
-        return 1, side, side
+        return _steps(self.out_field), side, side
 
     @property
     def resolution(self) -> str:
@@ -139,22 +143,32 @@ class SphereEngine:
             return so3_ifft(self.quick_back.blocks(so3_fft(y), inverse), field.bandwidth)
         if isinstance(field, SphereMaps):
             return s2_ifft(self.quick_back(s2_fft(y), inverse), field.bandwidth)
+        if isinstance(field, SpinMaps):
+            return spin_ifft(self.quick_back(spin_fft(y), inverse), field.bandwidth)
         return healpix_isht(self.quick_back(healpix_sht(y, field.lmax), inverse), field.nside)
 
     def _levels(self, y: Tensor, signal: int) -> Tensor:
         """``(C, Γ, rows, columns)`` uint8: 127 is zero, the limit is 127 from it."""
+        shown = self._shown(y)
+        scaled = 127 + 127 * shown / self.limits[signal].to(shown)[:, None, None, None]
+        return scaled.round().clamp(0, 254).to(torch.uint8)
+
+    def _shown(self, y: Tensor) -> Tensor:
+        """The channels on show, ``(C, Γ, rows, columns)``."""
         shown = y[0, self.channels]
         if isinstance(self.out_field, HealpixMaps):
-            shown = as_grid(shown, 2 * self.out_field.nside)[:, None]
-        elif isinstance(self.out_field, RotationMaps):
+            return as_grid(shown, 2 * self.out_field.nside)[:, None]
+        if isinstance(self.out_field, SpinMaps):
+            steps = _steps(self.out_field)
+            gamma = torch.arange(steps, dtype=torch.float64) * (2 * math.pi / steps)
+            waves = angular_waves(self.out_field.orders + 1, gamma).to(shown)
+            return torch.einsum("cnba,ng->cgba", shown, waves)
+        if isinstance(self.out_field, RotationMaps):
             if self.zoom > 1:  # the same function, by its spectrum; the γ stay
                 fine = so3_ifft(so3_fft(shown), self.zoom * self.out_field.bandwidth)
                 shown = fine[..., :: self.zoom]
-            shown = shown.movedim(-1, 1)  # (C, γ, β, α)
-        else:
-            shown = shown[:, None]
-        scaled = 127 + 127 * shown / self.limits[signal].to(shown)[:, None, None, None]
-        return scaled.round().clamp(0, 254).to(torch.uint8)
+            return shown.movedim(-1, 1)  # (C, γ, β, α)
+        return shown[:, None]
 
 
 def _in_field(model: nn.Module) -> SphereMaps | HealpixMaps | None:
@@ -167,13 +181,16 @@ def _in_field(model: nn.Module) -> SphereMaps | HealpixMaps | None:
     return None
 
 
-def _degrees(field: SphereMaps | RotationMaps | HealpixMaps) -> int:
+def _steps(field: Shown) -> int:
+    """Angles γ at which signals of few orders are shown: four to the shortest wave."""
+    return 4 * field.orders if isinstance(field, SpinMaps) else 1
+
+
+def _degrees(field: Shown) -> int:
     return (field.lmax or 0) + 1 if isinstance(field, HealpixMaps) else field.bandwidth
 
 
-def _find_layer(
-    model: nn.Module, x: Tensor, layer: str | None
-) -> tuple[str, SphereMaps | RotationMaps | HealpixMaps]:
+def _find_layer(model: nn.Module, x: Tensor, layer: str | None) -> tuple[str, Shown]:
     """The name of the layer to look at, and the field of its output."""
     calls = record(model, x)
     found = {c.name: _out_field(c.module, c.output) for c in calls}
@@ -193,10 +210,10 @@ def _find_layer(
     return layer, field
 
 
-def _out_field(module: nn.Module, y: Any) -> SphereMaps | RotationMaps | HealpixMaps | None:
+def _out_field(module: nn.Module, y: Any) -> Shown | None:
     """What a layer's output is: what the layer says, else what its shape can only be."""
     field: Field | None = getattr(module, "out_field", None)
-    if isinstance(field, SphereMaps | RotationMaps | HealpixMaps):
+    if isinstance(field, Shown):
         return field
     if not isinstance(y, Tensor) or y.dim() < 3 or y.shape[-1] < 2:
         return None

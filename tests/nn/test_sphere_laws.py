@@ -10,13 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equivlab.fields import Field
-from equivlab.nn.sphere import S2Conv, SO3Conv, SO3Integrate, SO3Moments
+from equivlab.fields import Field, SphereMaps, SpinMaps
+from equivlab.nn.sphere import S2Conv, S2Moments, SO3Conv, SO3Integrate, SO3Moments
 from equivlab.nn.sphere_activation import SO3Activation
-from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm
+from equivlab.nn.sphere_norm import NormedConv, SO3BatchNorm, SpinBatchNorm
+from equivlab.nn.spin import SpinConv
 from equivlab.so3 import SO3
-from equivlab.sphere import rotate_s2, s2_equatorial_grid, s2_ifft, so3_equatorial_grid, so3_ifft
+from equivlab.sphere import (
+    rotate_s2,
+    s2_equatorial_grid,
+    s2_ifft,
+    so3_equatorial_grid,
+    so3_ifft,
+    so3_near_identity_grid,
+    spin_ifft,
+)
 from tests.laws import relative
+from tests.sphere.test_spin import random_spectrum
 
 BOUNDS = {torch.float32: 2e-6, torch.float64: 1e-12}
 DTYPES = pytest.mark.parametrize("dtype", list(BOUNDS))
@@ -27,7 +37,9 @@ def white(field: Field, dtype: torch.dtype) -> Tensor:
     """Full-band signals with as much power in every degree, of unit variance."""
     generator = torch.Generator().manual_seed(0)
     lead, b = (2, field.channels), field.bandwidth
-    if type(field).__name__ == "SphereMaps":
+    if isinstance(field, SpinMaps):
+        x = spin_ifft(random_spectrum(lead, b, field.orders))
+    elif isinstance(field, SphereMaps):
         x = s2_ifft(torch.randn(*lead, b * b, generator=generator, dtype=torch.float64))
     else:
         sides = range(1, 2 * b, 2)
@@ -57,6 +69,15 @@ LINEAR: dict[str, Callable[[], nn.Module]] = {
     "cube": lambda: SO3Activation(3, 6, lambda x: x**3, 2),
     "SO3Integrate": lambda: SO3Integrate(3, 5),
     "SO3Moments": lambda: SO3Moments(3, 5),
+    "S2Moments": lambda: S2Moments(3, 5),
+    "SpinConv, lifting": lambda: SpinConv(2, 3, 8, 5, orders_out=2),
+    "SpinConv, isotropic": lambda: SpinConv(2, 3, 6, 6),
+    "SpinConv to fewer orders": lambda: SpinConv(2, 3, 6, 5, 2, 1),
+    "SpinConv to none": lambda: SpinConv(2, 3, 6, 8, 3, 0, degrees=4),
+    "SpinConv of points on SO(3)": lambda: SpinConv(2, 2, 5, 5, 1, 2, so3_near_identity_grid()),
+    "SpinBatchNorm": lambda: SpinBatchNorm(3, 5, 2),
+    "SpinBatchNorm on the sphere": lambda: SpinBatchNorm(3, 5, 0),
+    "NormedConv of SpinConv": lambda: NormedConv(SpinConv(2, 3, 5, 4, 1, 2)),
 }
 
 

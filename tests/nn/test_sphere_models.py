@@ -16,6 +16,7 @@ from equivlab.models.sphere import (
     smooth_spherical_shape_cnn,
     spherical_digit_cnn,
     spherical_shape_cnn,
+    spin_digit_cnn,
 )
 from equivlab.so3 import SO3
 from equivlab.sphere import rotate_s2, s2_ifft
@@ -36,11 +37,12 @@ def smooth_signals(channels: int, bandwidth: int) -> torch.Tensor:
     [
         (spherical_digit_cnn, 58_550),
         (smooth_spherical_digit_cnn, 58_358),
+        (spin_digit_cnn, 57_708),
         (planar_digit_cnn, 68_106),
     ],
 )
 def test_sizes(build: Callable[[], nn.Module], parameters: int) -> None:
-    """58k and 68k in the paper; the smooth network may not have more than the paper's."""
+    """58k and 68k in the paper; the others may not have more than the paper's."""
     model = build()
     assert sum(p.numel() for p in model.parameters()) == parameters
     assert model(torch.randn(2, 1, 60, 60)).shape == (2, 10)
@@ -54,21 +56,27 @@ def test_invariance_of_the_digit_networks() -> None:
     """
     x = smooth_signals(1, 30)
     errors = {}
-    for name, build in (("paper", spherical_digit_cnn), ("smooth", smooth_spherical_digit_cnn)):
+    for name, build, last, channels in (
+        ("paper", spherical_digit_cnn, 5, 40),
+        ("smooth", smooth_spherical_digit_cnn, 7, 40),
+        ("spin", spin_digit_cnn, 11, 64),
+    ):
         torch.manual_seed(0)
         model = build()
         model(x)  # running statistics
-        invariants = model.eval()[: {"paper": 5, "smooth": 7}[name]]
+        invariants = model.eval()[:last]
         still, turned = invariants(x), invariants(rotate_s2(x, ROTATIONS))
-        spread = (still - still.mean(0)).split(40, 1)
+        spread = (still - still.mean(0)).split(channels, 1)
         errors[name] = [
             float(off.norm() / size.norm())
-            for off, size in zip((turned - still).split(40, 1), spread, strict=True)
+            for off, size in zip((turned - still).split(channels, 1), spread, strict=True)
         ]
     assert errors["smooth"][0] < errors["paper"][0] / 3 < 0.05
     means, deviations, tilted = errors["smooth"]
     assert max(means, deviations) < 0.01
     assert tilted < 0.05
+    print(errors)
+    assert max(errors["spin"]) < 0.01
 
 
 @torch.no_grad()
@@ -90,7 +98,7 @@ def test_weights_on_a_finer_last_grid_keep_the_law_better() -> None:
 
 @torch.no_grad()
 def test_a_smaller_bandwidth() -> None:
-    for build in (spherical_digit_cnn, smooth_spherical_digit_cnn):
+    for build in (spherical_digit_cnn, smooth_spherical_digit_cnn, spin_digit_cnn):
         assert build(bandwidth=12, classes=3)(torch.randn(2, 1, 24, 24)).shape == (2, 3)
 
 
@@ -152,7 +160,7 @@ def test_a_molecule_network_with_other_features() -> None:
 
 
 def test_every_weight_learns() -> None:
-    for build in (spherical_digit_cnn, smooth_spherical_digit_cnn):
+    for build in (spherical_digit_cnn, smooth_spherical_digit_cnn, spin_digit_cnn):
         model = build(bandwidth=12)
         model(torch.randn(4, 1, 24, 24)).square().sum().backward()
         for name, weight in model.named_parameters():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from equivlab.data import globe_signals
-from equivlab.nn import HealpixToSphere, S2Conv, SO3Integrate
+from equivlab.nn import HealpixToSphere, S2Conv, SO3Integrate, SpinConv
 from equivlab.so3 import SO3
 from equivlab.sphere import healpix_isht, ring_to_nest
 from equivlab.widgets import RotateSphere
@@ -59,6 +59,22 @@ def test_an_equivariant_network_stands_still_and_a_flat_one_does_not(widget: Rot
         assert int((answer.levels[1].int() - rest[1].int()).abs().max()) <= 1
         assert int((answer.levels[0].int() - rest[0].int()).abs().max()) > 20
         assert flat.engine.turn(seed, g).error > 0.1
+
+
+def test_features_of_few_orders_are_shown_at_several_angles() -> None:
+    torch.manual_seed(0)
+    lift, conv = SpinConv(1, 3, 8, 6, 0, 2), SpinConv(3, 2, 6, 5, 2, 0)
+    signals = globe_signals(bandwidth=8)
+    widget = RotateSphere(nn.Sequential(lift, conv), signals, layer="0", channels=(1,))
+    answer = widget.engine.turn(0, rotation())
+    assert answer.error < 5e-6
+    assert answer.levels.shape == (2, 1, 8, 12, 12)
+    rest = widget.engine.turn(0, SO3.identity).levels
+    assert int((answer.levels[1].int() - rest[1].int()).abs().max()) <= 1
+    assert int((rest[0, 0].int() - 127).abs().max()) == 127  # the colours reach their ends
+    opposite = rest[0, 0, 4].int() - rest[0, 0, 0].int()
+    assert int(opposite.abs().max()) > 20  # half a turn is felt by the order 1
+    assert RotateSphere(nn.Sequential(lift, conv), signals).engine.texture_shape == (1, 10, 10)
 
 
 def test_the_trait_turns_the_globe(widget: RotateSphere) -> None:

@@ -1,0 +1,222 @@
+"""Spin-weighted signals: signals on SO(3) with few orders in γ, kept as maps on the sphere.
+
+A signal on SO(3) whose orders in γ end at ``N`` is ``2N + 1`` maps on the sphere,
+
+    f(β, α, γ) = Σ_n f_n(β, α) ρ_n(γ),    n = −N…N,    ρ_n(γ) = cos nγ (n ≥ 0), sin |n|γ (n < 0),
+
+so its samples are ``(..., 2N+1, 2b, 2b)`` instead of ``(..., 2b, 2b, 2b)``. The maps ``n`` and
+``−n`` are real and imaginary part of a function of spin weight ``n``: ``N = 0`` is a signal on
+the sphere, ``N = 1`` adds tangent vectors. A rotation mixes points, never ``n`` with another
+``|n|``. (Boyle, *How should spin-weighted spherical functions be defined?*, J. Math. Phys. 2016;
+Esteves, Makadia & Daniilidis, *Spin-weighted spherical CNNs*, NeurIPS 2020.)
+
+A spectrum is one tensor ``(..., 2N+1, L²)``: ``F^l_mn`` of `equivlab.sphere.so3_transform`
+stands in row ``n + N`` at ``l² + l + m``, and is zero for ``l < |n|``. In memory both stand with
+``n`` first, which is the order that the products want.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equivlab.sphere.grid import bandwidth_of, dh_angles, quadrature_weights
+from equivlab.sphere.rotation import rotate_coefficients
+from equivlab.sphere.s2 import (
+    at_least_single,
+    check_bandwidth,
+    check_degrees,
+    degrees_of,
+    no_autocast,
+)
+from equivlab.sphere.wigner import angular_waves, orders, real_tables
+
+__all__ = ["expand", "project", "rotate_spin", "spin_fft", "spin_ifft"]
+
+
+def spin_fft(x: Tensor, degrees: int | None = None) -> Tensor:
+    """The spectrum of a signal of few orders: ``F^l_mn = ∫ f(R) D^l_mn(R) dR``.
+
+    The numbers of `so3_fft` of the same signal, without the columns that are zero. Exact for
+    ``f`` of bandwidth ``b``. Differentiable, twice; the adjoint is explicit.
+
+    Args:
+        x: ``(..., 2N+1, 2b, 2b)`` in ``n β α``; half precision is computed in float32.
+        degrees: the number ``L ≤ b`` of degrees wanted; all ``b`` by default.
+
+    Returns:
+        ``(..., 2N+1, L²)``.
+
+    Raises:
+        TypeError: no floating-point tensor.
+        ValueError: no such axes, an even number of maps, or ``L`` not in 1…b.
+
+    >>> spin_fft(torch.randn(4, 3, 12, 12), degrees=4).shape
+    torch.Size([4, 3, 16])
+    """
+    bandwidth = bandwidth_of(x, 2, "spin_fft")
+    degrees = check_degrees(degrees, bandwidth, "spin_fft")
+    _check_maps(x, 3, "spin_fft")
+    x = at_least_single(x)
+    lead, maps, n = x.shape[:-3], x.shape[-3], 2 * bandwidth
+    F = project(x.reshape(1, -1, maps, n, n), degrees)[:, :, 0]  # (m, n, ..., l)
+    flat = F.permute(1, 2, 0, 3).flatten(2)
+    return flat.index_select(2, _place(degrees, x.device)).movedim(0, 1).reshape(*lead, maps, -1)
+
+
+def spin_ifft(spectrum: Tensor, bandwidth: int | None = None) -> Tensor:
+    """Samples of a signal of few orders from its spectrum; the inverse of `spin_fft`.
+
+    Args:
+        spectrum: ``(..., 2N+1, L²)``; numbers at ``l < |n|`` mean nothing.
+        bandwidth: ``b ≥ L`` of the grid; ``L`` by default.
+
+    Returns:
+        ``(..., 2N+1, 2b, 2b)`` in ``n β α``.
+
+    Raises:
+        TypeError: no floating-point tensor.
+        ValueError: another last axis, an even number of maps, or ``b < L``.
+    """
+    degrees = degrees_of(spectrum, "spin_ifft")
+    bandwidth = check_bandwidth(bandwidth, degrees, "spin_ifft")
+    _check_maps(spectrum, 2, "spin_ifft")
+    F = at_least_single(spectrum)
+    lead, maps, n = F.shape[:-2], F.shape[-2], 2 * bandwidth
+    flat = F.reshape(-1, maps, F.shape[-1]).movedim(1, 0)
+    padded = F.new_zeros(*flat.shape[:2], (2 * degrees - 1) * degrees)
+    padded = padded.index_copy(2, _place(degrees, F.device), flat)
+    padded = padded.unflatten(2, (-1, degrees)).permute(2, 0, 1, 3)[:, :, None]
+    return expand(padded, bandwidth).reshape(*lead, maps, n, n)
+
+
+def rotate_spin(x: Tensor, rotations: Tensor) -> Tensor:
+    """Rotate signals of few orders: ``(R·f)(Q) = f(R⁻¹Q)``, exact for bandwidth ``b``.
+
+    Args:
+        x: samples ``(..., 2N+1, 2b, 2b)`` in ``n β α``.
+        rotations: as `rotate_s2`.
+
+    Returns:
+        As `x`, or ``(N, ...)``.
+
+    Raises:
+        ValueError: no grid, no rotations, or another number of them.
+    """
+    bandwidth = bandwidth_of(x, 2, "rotate_spin")
+    return spin_ifft(rotate_coefficients(spin_fft(x), rotations), bandwidth)
+
+
+def project(x: Tensor, degrees: int) -> Tensor:
+    """What `spin_fft` computes, padded to a box: ``(B, C, 2N+1, 2b, 2b)`` to ``(m, n, B, C, l)``.
+
+    Zero where ``l < |m|`` or ``l < |n|``.
+    """
+    B, C, maps, side, _ = x.shape
+    with no_autocast(x):
+        tables = _tables(side // 2, degrees, maps // 2, True, x.dtype, x.device)
+        F: Tensor = _Project.apply(  # type: ignore[no-untyped-call]
+            x.permute(2, 0, 1, 3, 4).reshape(maps, B * C, side, side), tables
+        )
+    return F.view(*F.shape[:2], B, C, degrees)
+
+
+def expand(spectrum: Tensor, bandwidth: int) -> Tensor:
+    """What `spin_ifft` computes: the box ``(m, n, B, C, l)`` to ``(B, C, 2N+1, 2b, 2b)``."""
+    _, maps, B, C, degrees = spectrum.shape
+    with no_autocast(spectrum):
+        tables = _tables(bandwidth, degrees, maps // 2, False, spectrum.dtype, spectrum.device)
+        x: Tensor = _Expand.apply(  # type: ignore[no-untyped-call]
+            spectrum.reshape(-1, maps, B * C, degrees), tables
+        )
+    return x.view(maps, B, C, *x.shape[2:]).permute(1, 2, 0, 3, 4)
+
+
+def _check_maps(x: Tensor, axes: int, taker: str) -> None:
+    if x.dim() < axes or x.shape[-axes] % 2 == 0:
+        rest = "2b, 2b" if axes == 3 else "L²"
+        raise ValueError(
+            f"{taker} takes (..., 2N+1, {rest}): one map for each order n = −N…N, an odd number of "
+            f"them; got {tuple(x.shape)}. A signal on the sphere has one: x[..., None, "
+            f"{', '.join(':' * (axes - 1))}]"
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _place(degrees: int, device: torch.device) -> Tensor:
+    """Where ``l² + l + m`` stands in the padded ``(m, l)``."""
+    with torch.inference_mode(False), torch.no_grad():
+        rows = [(orders(k + 1) + degrees - 1) * degrees + k for k in range(degrees)]
+        return torch.cat(rows).to(device)
+
+
+class _Tables:
+    """Waves in α, and for each pair of orders a matrix from β to l."""
+
+    def __init__(self, waves: Tensor, polar: Tensor) -> None:
+        self.waves = waves  # (2L − 1, 2b)
+        self.polar = polar  # (m·n, 2L, 2b)
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(
+    bandwidth: int,
+    degrees: int,
+    top: int,
+    weighted: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> _Tables:
+    """For orders up to `top`, in float64 and cast: `weighted` to project, else to expand."""
+    with torch.inference_mode(False), torch.no_grad():
+        beta, alpha = dh_angles(bandwidth)
+        size = max(degrees, top + 1)
+        m = slice(size - degrees, size + degrees - 1)
+        n = slice(size - 1 - top, size + top)
+        same, other = (table[m, n, :degrees] for table in real_tables(size, beta))
+        # F_mn takes T_mn y_mn + U_mn y_−m,−n, and gives both back: see `so3_routes.GemmRoute`.
+        polar = torch.cat([same, other.flip(0, 1)], 2)  # (m, n, 2L, β)
+        if weighted:
+            polar *= quadrature_weights(bandwidth) / (2 * bandwidth)
+            polar[:, orders(top + 1) != 0] /= 2  # the mean of cos² and sin²
+        else:
+            polar *= (2 * torch.arange(degrees, dtype=torch.float64) + 1).repeat(2)[:, None]
+        waves = angular_waves(degrees, alpha)
+        return _Tables(waves.to(device, dtype), polar.flatten(0, 1).to(device, dtype))
+
+
+class _Project(torch.autograd.Function):
+    """Samples ``(n, Z, β, α)`` to ``(m, n, Z, l)``; the adjoint of `_Expand`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, tables: _Tables) -> Tensor:
+        ctx.tables = tables
+        maps, Z, side, _ = x.shape
+        rings = torch.mm(tables.waves, x.reshape(-1, side).t())  # (m, n·Z·β)
+        both = torch.bmm(rings.view(-1, Z, side), tables.polar.mT)
+        here, there = both.view(-1, maps, Z, both.shape[-1]).chunk(2, -1)
+        return here + there.flip(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return _Expand.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]
+
+
+class _Expand(torch.autograd.Function):
+    """``(m, n, Z, l)`` to samples ``(n, Z, β, α)``; the adjoint of `_Project`."""
+
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor, tables: _Tables) -> Tensor:
+        ctx.tables = tables
+        M, maps, Z, L = spectrum.shape
+        side = tables.waves.shape[1]
+        both = torch.cat([spectrum, spectrum.flip(0, 1)], -1).view(-1, Z, 2 * L)
+        rings = torch.bmm(both, tables.polar).view(M, -1)  # (m, n·Z·β)
+        return torch.mm(rings.t(), tables.waves).view(maps, Z, side, side)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return _Project.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]
