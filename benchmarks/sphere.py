@@ -27,10 +27,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivlab.cuda_graph import training_step
-from equivlab.models.sphere import smooth_spherical_digit_cnn, spherical_digit_cnn
-from equivlab.nn import S2Conv, SO3Activation, SO3Conv
+from equivlab.models.sphere import (
+    smooth_spherical_digit_cnn,
+    spherical_digit_cnn,
+    spin_digit_cnn,
+)
+from equivlab.nn import S2Conv, SO3Activation, SO3Conv, SpinActivation
 from equivlab.so3 import SO3
-from equivlab.sphere import rotate_s2, rotate_so3, s2_ifft, so3_fft, so3_ifft
+from equivlab.sphere import (
+    rotate_s2,
+    rotate_so3,
+    rotate_spin,
+    s2_ifft,
+    so3_fft,
+    so3_ifft,
+    spin_fft,
+    spin_ifft,
+)
 from equivlab.sphere import so3_near_identity_grid as near_identity
 
 BATCH = 32
@@ -126,6 +139,7 @@ def times(rounds: int) -> None:
         "SO3Conv e3nn, both ways": both_ways(theirs, x),
         "step": step_of(spherical_digit_cnn()),
         "step, smooth": step_of(smooth_spherical_digit_cnn()),
+        "step, spin": step_of(spin_digit_cnn()),
     }
     found = medians(calls, rounds)
     rate = gflops(found["gemm"])
@@ -141,6 +155,7 @@ def times(rounds: int) -> None:
         "SO3Conv, both ways": "SO3Conv 20→40, b 10→6, forward and backward",
         "step": "training step of the paper's network (58,550 parameters, Adam)",
         "step, smooth": "training step of the smooth network (58,358 parameters, Adam)",
+        "step, spin": "training step of the network of few orders (57,708 parameters, Adam)",
     }
     for name, text in names.items():
         other = found.get(name.replace("pair", "pair e3nn").replace("SO3Conv", "SO3Conv e3nn"))
@@ -232,6 +247,31 @@ def activations(bandwidth: int = 10) -> None:
     print("| SiLU forward and backward, ms | " + " | ".join(f"{cost[k]:.1f}" for k in cost) + " |")
 
 
+def angles(bandwidth: int = 12, top: int = 2, degrees: int = 6) -> None:
+    """The relative error of the law of a SpinActivation by function and number of angles γ.
+
+    Of white signals of orders up to `top` on a grid with twice their degrees, as far as the
+    next layer looks: at as many degrees as they had.
+    """
+    torch.manual_seed(0)
+    degree = torch.arange(degrees**2).sqrt().floor()
+    spectrum = torch.randn(4, 8, 2 * top + 1, degrees**2) / torch.sqrt(2 * degree + 1)
+    x = spin_ifft(spectrum, bandwidth)
+    x = x / x.square().sum(2).mean().sqrt()
+    R = SO3.random_elements(4, torch.Generator().manual_seed(1))
+    counts = (5, 6, 7, 8, 10, 12, 16)
+    print("| function | " + " | ".join(f"{n} angles" for n in counts) + " |")
+    print("|---" * (len(counts) + 1) + "|")
+    for name in ("ReLU", "SiLU", "square", "cube"):
+        cells = []
+        for count in counts:
+            layer = SpinActivation(8, bandwidth, top, top, FUNCTIONS[name], count)
+            wanted = spin_fft(rotate_spin(layer(x), R), degrees)
+            found = spin_fft(layer(rotate_spin(x, R)), degrees)
+            cells.append(f"{float((found - wanted).norm() / wanted.norm()):.1e}")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
 def linear_law() -> None:
     """The law of the linear stack of the paper's sizes, in both precisions."""
     torch.manual_seed(0)
@@ -249,7 +289,13 @@ def linear_law() -> None:
 def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = {"times": times, "memory": memory, "activations": activations, "law": linear_law}
+    parts = {
+        "times": times,
+        "memory": memory,
+        "activations": activations,
+        "angles": angles,
+        "law": linear_law,
+    }
     parser.add_argument("--only", choices=[*parts, "one-step"])
     parser.add_argument("--rounds", type=int, default=11)
     arguments = parser.parse_args()

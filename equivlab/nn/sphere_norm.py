@@ -206,7 +206,8 @@ class SpinBatchNorm(SO3BatchNorm):
         if self.training or self.running_mean is None or self.running_var is None:
             constant = spectrum[(*zero, ..., 0)]  # (B, C)
             mean = constant.mean(0)
-            sides = 2 * torch.arange(1, spectrum.shape[-1]).to(spectrum) + 1
+            degree = torch.arange(1, spectrum.shape[-1], device=spectrum.device)
+            sides = (2 * degree + 1).to(spectrum.dtype)
             power = (spectrum[..., 1:].square().sum((0, 1, 2)) * sides).sum(-1) / len(constant)
             var = power + (constant - mean).square().mean(0)
             if self.training and self.track_running_stats:

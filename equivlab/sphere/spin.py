@@ -175,8 +175,7 @@ def _tables(
         beta, alpha = dh_angles(bandwidth)
         size = max(degrees, top + 1)
         m = slice(size - degrees, size + degrees - 1)
-        n = slice(size - 1 - top, size + top)
-        same, other = (table[m, n, :degrees] for table in real_tables(size, beta))
+        same, other = (table[m, :, :degrees] for table in real_tables(size, beta, top))
         # F_mn takes T_mn y_mn + U_mn y_−m,−n, and gives both back: see `so3_routes.GemmRoute`.
         polar = torch.cat([same, other.flip(0, 1)], 2)  # (m, n, 2L, β)
         if weighted:

@@ -108,32 +108,34 @@ def wigner_d(degree: int, beta: float | Tensor) -> Tensor:
     return out.view(*angles.shape, 2 * degree + 1, 2 * degree + 1)
 
 
-def real_tables(degrees: int, beta: Tensor) -> tuple[Tensor, Tensor]:
+def real_tables(degrees: int, beta: Tensor, top: int | None = None) -> tuple[Tensor, Tensor]:
     """``T, U`` with ``D^l_ab = T_ab ρ_a(α) ρ_b(γ) + U_ab ρ_−a(α) ρ_−b(γ)`` in the real basis.
 
-    ``ρ_m`` are the `angular_waves`. Both ``(2L−1, 2L−1, L, J)`` in ``a b l j``, zero where
-    ``l < max(|a|, |b|)``.
+    ``ρ_m`` are the `angular_waves`. Both ``(2L−1, 2N+1, L, J)`` in ``a b l j``, zero where
+    ``l < max(|a|, |b|)``; ``|b| ≤ N = top``, by default all below ``L``.
     """
     J = len(beta)
-    same = torch.zeros(degrees, degrees, degrees, J, dtype=torch.float64)  # d_mn up to sign
+    top = degrees - 1 if top is None else top
+    same = torch.zeros(degrees, top + 1, degrees, J, dtype=torch.float64)  # d_mn up to sign
     other = torch.zeros_like(same)  # d_m,−n up to sign
     signs = (1 - 2 * (torch.arange(degrees) % 2)).double()  # (−1)^l
     for m, table in enumerate(small_d_tables(degrees, torch.cat([beta, math.pi - beta]))):
         near, far = table.split(J, -1)
         sign = (signs[m] * signs[: m + 1])[:, None, None]
         far = far * signs[m:, None]
-        same[: m + 1, m, m:] = near
-        same[m, : m + 1, m:] = sign * near
-        other[: m + 1, m, m:] = sign * far
-        other[m, : m + 1, m:] = far
+        if m <= top:
+            same[: m + 1, m, m:] = near
+            other[: m + 1, m, m:] = sign * far
+        n = slice(min(m, top) + 1)
+        same[m, n, m:] = (sign * near)[n]
+        other[m, n, m:] = far[n]
     for table in (same, other):  # a constant wave has norm 1, a cosine √½
         table[0] *= math.sqrt(0.5)
         table[:, 0] *= math.sqrt(0.5)
-    a = orders(degrees)
-    size = a.abs()
-    positive = (a >= 0).double() * 2 - 1
-    both = (same + other)[size][:, size] * positive[:, None, None]
-    rest = (same - other)[size][:, size] * -positive[:, None, None, None]
+    a, b = orders(degrees), orders(top + 1)
+    positive_a, positive_b = ((m >= 0).double() * 2 - 1 for m in (a, b))
+    both = (same + other)[a.abs()][:, b.abs()] * positive_b[:, None, None]
+    rest = (same - other)[a.abs()][:, b.abs()] * -positive_a[:, None, None, None]
     return both, rest
 
 

@@ -33,6 +33,7 @@ from equivlab.sphere import (
     spin_ifft,
     spin_kernel_grid,
 )
+from equivlab.sphere.spin import project
 from tests.laws import relative
 from tests.nn.test_sphere_laws import BOUNDS, DTYPES, ROTATIONS, white
 from tests.sphere.test_spin import on_so3, random_spectrum
@@ -105,6 +106,18 @@ def test_the_default_points_say_all_that_the_kernel_can(orders_in: int, orders_o
     more[:, 2] += 0.3
     other = SpinConv(1, 1, 12, 12, orders_in, orders_out, more, dtype=torch.float64)
     assert torch.linalg.matrix_rank(torch.cat([layer.basis, other.basis])) == len(more)
+
+
+def test_from_spectrum() -> None:
+    """What `transform` gives, and no degree from `degrees` on."""
+    layer = SpinConv(2, 3, 6, 6, 1, 2, degrees=4, dtype=torch.float64)
+    x = white(layer.in_field, EXACT)
+    assert torch.equal(layer.from_spectrum(layer.transform(x)), layer(x))
+    assert relative(layer.from_spectrum(project(x, 6)), layer(x)) < 1e-14
+    few = SpinConv(2, 3, 3, 6, 1, 2, degrees=4, dtype=torch.float64)  # a spectrum of 3 degrees
+    few.load_state_dict(layer.state_dict())
+    low = spin_ifft(spin_fft(x, 3), 6)
+    assert relative(few(spin_ifft(spin_fft(x, 3))), layer(low)) < 1e-13
 
 
 def test_activation_is_the_pointwise_function_on_so3() -> None:
@@ -208,6 +221,7 @@ CONV = SpinConv(2, 3, 4, 4, 1, 2)
         (lambda: CONV(torch.zeros(2, 3, 8)), "5 axes"),
         (lambda: CONV(torch.zeros(1, 2, 3, 8, 8, dtype=torch.float64)), "float64"),
         (lambda: SpinActivation(2, 4, 1)(torch.zeros(1, 2, 3, 8, 8).double()), "float64"),
+        (lambda: CONV.from_spectrum(torch.zeros(7, 5, 1, 2, 4)), r"\(2L−1, 3, B, 2, L\)"),
         (lambda: SpinConv(1, 1, 4, 4, -1), "orders=-1"),
         (lambda: SpinConv(1, 0, 4, 4), "out_channels must be 1 or more"),
         (lambda: SpinConv(1, 1, 4, 4, degrees=5), "bandwidth_out=5"),
