@@ -34,7 +34,7 @@ def sphere_still(widget: RotateSphere) -> str:
         ("features", shown[0], facing, "RdBu_r"),
         ("features, turned back", shown[1], facing, "RdBu_r"),
     ]
-    figure = Figure(figsize=(6.6, 2.6), dpi=72, layout="constrained")
+    figure = Figure(figsize=(6.6, 3.0), dpi=72, layout="constrained")
     for ax, (title, picture, pose, colours) in zip(figure.subplots(1, 3), views, strict=True):
         ax.imshow(_disc(picture, pose, colours).numpy())
         ax.set_title(title, fontsize=10)

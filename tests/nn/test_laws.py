@@ -142,7 +142,8 @@ def test_no_layer_is_left_out() -> None:
     """A new planar layer in `equivlab.nn` must come into one of the lists above."""
     made = {make(P4, 3).__class__.__name__ for make in OTHERS.values()}
     made |= {"LiftingConv2d", "GroupConv2d", "GroupDropout", "FieldModule"}
-    elsewhere = ("equivlab.nn.sphere", "equivlab.nn.space", "equivlab.nn.healpix")
+    modules = ("sphere", "spin", "space", "healpix")
+    elsewhere = tuple(f"equivlab.nn.{module}" for module in modules)
     layers = {name: getattr(equivlab.nn, name) for name in equivlab.nn.__all__}
     planar = {name for name in layers if not layers[name].__module__.startswith(elsewhere)}
     assert made == planar
