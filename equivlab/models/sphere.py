@@ -1,4 +1,4 @@
-"""Spherical CNNs: the networks of the 2018 paper, a smooth one, and the planar twin.
+"""Spherical CNNs: those of the 2018 paper, smooth and spin-weighted ones, and the planar twin.
 
 Each is written out layer by layer, so that the page shows the network. Cohen, Geiger, Köhler
 & Welling, *Spherical CNNs* (ICLR 2018), sections 5.2 to 5.4, and the code published with it.

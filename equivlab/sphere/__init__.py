@@ -1,7 +1,8 @@
 """The sphere and the rotation group: grids, quadrature, Wigner functions, transforms.
 
-Two kinds of spectra, both real: one tensor ``(..., L²)`` on the sphere (`equivlab.sphere.s2`),
-a list of blocks ``(..., 2l+1, 2l+1)`` on SO(3) (`equivlab.sphere.so3_transform`).
+Three kinds of spectra, all real: one tensor ``(..., L²)`` on the sphere (`equivlab.sphere.s2`), a
+list of blocks ``(..., 2l+1, 2l+1)`` on SO(3) (`equivlab.sphere.so3_transform`), and
+``(..., 2N+1, L²)`` for what has few orders in γ there (`equivlab.sphere.spin`).
 
 >>> import torch
 >>> from equivlab.so3 import SO3
