@@ -23,8 +23,8 @@ from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.sphere_conv import SphericalConv
 from equivlab.so3 import SO3
 from equivlab.sphere.grid import (
-    rotation_weights,
     s2_near_identity_grid,
+    sample_weights,
     so3_near_identity_grid,
 )
 from equivlab.sphere.s2 import degree_slice, degrees_of, s2_fft
@@ -288,4 +288,4 @@ def _mean(x: Tensor) -> Tensor:
 def _weights(x: Tensor) -> Tensor:
     """Weights ``(2b,)`` of samples ``(B, C, 2b, angles)``; all samples' weights have sum 1."""
     rings, angles = x.shape[2:]
-    return rotation_weights(rings // 2, x.dtype, x.device) * (rings**2 / angles)
+    return sample_weights(rings // 2, angles, x.dtype, x.device)

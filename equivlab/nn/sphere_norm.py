@@ -7,6 +7,7 @@ the signal is sampled, which costs next to nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,9 +17,9 @@ from equivlab.fields.sphere import RotationMaps, SphericalField
 from equivlab.nn.base import FieldModule, check_home
 from equivlab.nn.sphere_conv import SphericalConv
 from equivlab.nn.spin import SpinConv, spin_field
-from equivlab.sphere.grid import rotation_weights
+from equivlab.sphere.grid import sample_weights
 from equivlab.sphere.s2 import no_autocast
-from equivlab.sphere.spin import expand, project
+from equivlab.sphere.spin import constant_term, expand, project
 
 __all__ = ["NormedConv", "SO3BatchNorm", "SpinBatchNorm"]
 
@@ -71,16 +72,8 @@ class SO3BatchNorm(nn.BatchNorm3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(B, C, 2b, 2b, 2b)``."""
-        self.in_field.validate(x, type(self).__name__)
-        if self.weight is not None:
-            check_home(x, self.weight, type(self).__name__)
-        if self.training or self.running_mean is None or self.running_var is None:
-            mean, var = self._statistics(x)
-            if self.training and self.track_running_stats:
-                self._remember(mean.detach(), var.detach())
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale, shift = self._affine(mean, var)
+        self._check(x)
+        scale, shift = self._scale_and_shift(self._statistics, x)
         per_channel = (-1, 1, 1, 1)
         return torch.addcmul(shift.view(per_channel), x, scale.view(per_channel))
 
@@ -93,32 +86,43 @@ class SO3BatchNorm(nn.BatchNorm3d):
         Returns:
             Blocks of the same shapes.
         """
+        found = self._scale_and_shift(self._spectral_statistics, spectrum)
+        scale, shift = (value.view(-1, 1, 1) for value in found)
+        scaled = [F * scale for F in spectrum]
+        return [scaled[0] + shift, *scaled[1:]]
+
+    def _check(self, x: Tensor) -> None:
+        self.in_field.validate(x, type(self).__name__)
+        if self.weight is not None:
+            check_home(x, self.weight, type(self).__name__)
+
+    def _scale_and_shift(
+        self, measure: Callable[[Any], tuple[Tensor, Tensor]], of: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Factor and summand of each channel ``(C,)``, by what is measured or remembered."""
         if self.training or self.running_mean is None or self.running_var is None:
-            blocks: list[Tensor] = spectrum
-            mean = blocks[0].mean((0, 2, 3))
-            power = [F.shape[-1] * F.square().sum((0, 2, 3)) for F in blocks[1:]]  # (C,) each
-            fluctuation = (blocks[0] - mean.view(-1, 1, 1)).square().sum((0, 2, 3))
-            var = torch.stack([fluctuation, *power]).sum(0) / len(blocks[0])
+            mean, var = measure(of)
             if self.training and self.track_running_stats:
                 self._remember(mean.detach(), var.detach())
         else:
             mean, var = self.running_mean, self.running_var
-        scale, shift = (value.view(-1, 1, 1) for value in self._affine(mean, var))
-        scaled = [F * scale for F in spectrum]
-        return [scaled[0] + shift, *scaled[1:]]
-
-    def _affine(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
-        """Factor and summand of each channel ``(C,)``."""
         scale = torch.rsqrt(var + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
         shift = -mean * scale
         return scale, shift if self.bias is None else shift + self.bias
 
+    def _spectral_statistics(self, blocks: Any) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each channel ``(C,)`` (Parseval)."""
+        mean = blocks[0].mean((0, 2, 3))
+        power = [F.shape[-1] * F.square().sum((0, 2, 3)) for F in blocks[1:]]  # (C,) each
+        fluctuation = (blocks[0] - mean.view(-1, 1, 1)).square().sum((0, 2, 3))
+        return mean, torch.stack([fluctuation, *power]).sum(0) / len(blocks[0])
+
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each channel ``(C,)``."""
         b = self.in_field.bandwidth
-        weights = rotation_weights(b, x.dtype, x.device) / len(x)
+        weights = sample_weights(b, 4 * b * b, x.dtype, x.device) / len(x)
         mean = (x.sum((-2, -1)) * weights).sum((0, 2))
         centred = x - mean.detach().view(-1, 1, 1, 1)  # the mean of squares alone would cancel
         square = (centred.square().sum((-2, -1)) * weights).sum((0, 2))
@@ -168,9 +172,6 @@ class SpinBatchNorm(SO3BatchNorm):
     SpinBatchNorm(SpinMaps(10, bandwidth=18, orders=2), eps=1e-05, momentum=0.1)
     """
 
-    in_field: SphericalField
-    out_field: SphericalField
-
     def __init__(
         self,
         channels: int,
@@ -186,38 +187,28 @@ class SpinBatchNorm(SO3BatchNorm):
         super().__init__(
             channels, bandwidth, eps, momentum, affine, track_running_stats, device, dtype
         )
-        self.orders = orders
         self.in_field = self.out_field = spin_field(channels, bandwidth, orders)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(B, C, 2N+1, 2b, 2b)``."""
-        self.in_field.validate(x, type(self).__name__)
-        if self.weight is not None:
-            check_home(x, self.weight, type(self).__name__)
+        self._check(x)
         bandwidth = self.in_field.bandwidth
-        with no_autocast(x):
-            F = project(x if self.orders else x[:, :, None], bandwidth)
-            out = expand(self.on_spectrum(F), bandwidth)
-        return out if self.orders else out[:, :, 0]
+        return expand(self.on_spectrum(project(x, bandwidth)), bandwidth)
 
     def on_spectrum(self, spectrum: Tensor) -> Tensor:
         """The same of a spectrum ``(m, n, B, C, l)``, see `equivlab.sphere.spin.project`."""
-        zero = (spectrum.shape[-1] - 1, self.orders)  # where m = n = 0 stand
-        if self.training or self.running_mean is None or self.running_var is None:
-            constant = spectrum[(*zero, ..., 0)]  # (B, C)
-            mean = constant.mean(0)
-            degree = torch.arange(1, spectrum.shape[-1], device=spectrum.device)
-            sides = (2 * degree + 1).to(spectrum.dtype)
-            power = (spectrum[..., 1:].square().sum((0, 1, 2)) * sides).sum(-1) / len(constant)
-            var = power + (constant - mean).square().mean(0)
-            if self.training and self.track_running_stats:
-                self._remember(mean.detach(), var.detach())
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale, shift = self._affine(mean, var)
+        scale, shift = self._scale_and_shift(self._spectral_statistics, spectrum)
         out = spectrum * scale[:, None]
-        out[(*zero, ..., 0)] += shift
+        constant_term(out).add_(shift)
         return out
+
+    def _spectral_statistics(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
+        constant = constant_term(spectrum)  # (B, C)
+        mean = constant.mean(0)
+        degree = torch.arange(1, spectrum.shape[-1], device=spectrum.device)
+        sides = (2 * degree + 1).to(spectrum.dtype)
+        power = (spectrum[..., 1:].square().sum((0, 1, 2)) * sides).sum(-1) / len(constant)
+        return mean, power + (constant - mean).square().mean(0)
 
 
 class NormedConv(FieldModule):

@@ -24,8 +24,8 @@ from equivlab.nn.sphere_conv import SphericalConv
 from equivlab.so3 import SO3
 from equivlab.sphere.grid import spin_kernel_grid
 from equivlab.sphere.s2 import at_least_single, no_autocast
-from equivlab.sphere.spin import expand, project
-from equivlab.sphere.wigner import angular_waves, wigner_D
+from equivlab.sphere.spin import constant_term, expand, gamma_waves, project
+from equivlab.sphere.wigner import wigner_D
 
 __all__ = ["SpinActivation", "SpinConv", "spin_field"]
 
@@ -106,9 +106,7 @@ class SpinConv(SphericalConv):
 
     def transform(self, x: Tensor) -> Tensor:
         """The spectrum ``(m, k, B, I, l)`` of an input, see `equivlab.sphere.spin.project`."""
-        x = at_least_single(x)
-        maps = x if self.orders_in else x[:, :, None]
-        return project(maps, min(self.in_field.bandwidth, self.degrees))
+        return project(at_least_single(x), min(self.in_field.bandwidth, self.degrees))
 
     def correlate(self, spectrum: Tensor) -> Tensor:
         """The spectrum ``(m, n, B, O, l)`` of the output from that of the input."""
@@ -129,15 +127,12 @@ class SpinConv(SphericalConv):
         out = torch.bmm(rows, columns).view(L, M, B, -1, self.out_channels)
         out = out.permute(1, 3, 2, 4, 0)  # (m, n, B, O, l)
         if self.bias is not None:
-            constant = torch.zeros_like(out[:, :, :1])
-            constant[L - 1, self.orders_out, 0, :, 0] = self.bias
-            out = out + constant
+            constant_term(out).add_(self.bias)
         return out
 
     def samples(self, spectrum: Tensor) -> Tensor:
         """The output from its spectrum ``(m, n, B, O, l)``."""
-        x = expand(spectrum, self.bandwidth_out)
-        return x if self.orders_out else x[:, :, 0]
+        return expand(spectrum, self.bandwidth_out)
 
 
 class SpinActivation(FieldModule):
@@ -197,9 +192,8 @@ class SpinActivation(FieldModule):
         self._make_tables(None, None)
 
     def _make_tables(self, device: torch.device | None, dtype: torch.dtype | None) -> None:
-        gamma = torch.arange(self.angles, dtype=torch.float64) * (2 * math.pi / self.angles)
-        up = angular_waves(self.orders_in + 1, gamma).t()
-        down = angular_waves(self.orders_out + 1, gamma) * (2 / self.angles)
+        up = gamma_waves(self.orders_in, self.angles).t()
+        down = gamma_waves(self.orders_out, self.angles) * (2 / self.angles)
         down[self.orders_out] /= 2
         dtype = dtype or torch.get_default_dtype()
         self.register_buffer("up", up.contiguous().to(device, dtype), persistent=False)

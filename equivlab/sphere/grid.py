@@ -50,13 +50,14 @@ def quadrature_weights(bandwidth: int) -> Tensor:
 
 
 @functools.lru_cache(maxsize=64)
-def rotation_weights(bandwidth: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Weights ``(2b,)`` of the colatitudes on SO(3): ``Σ_jkn w_j f(β_j, α_k, γ_n)`` is the mean.
+def sample_weights(bandwidth: int, angles: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Weights ``(2b,)`` of the colatitudes where each has so many samples: the sum is the mean.
 
-    Kept in memory: a GPU would wait for a new copy at each call.
+    `angles` is ``2b`` on the sphere, ``(2b)²`` on SO(3): ``Σ_jkn w_j f(β_j, α_k, γ_n)``. Kept in
+    memory: a GPU would wait for a new copy at each call.
     """
     with torch.inference_mode(False), torch.no_grad():
-        return (quadrature_weights(bandwidth) / (2 * bandwidth) ** 2).to(device, dtype)
+        return (quadrature_weights(bandwidth) / angles).to(device, dtype)
 
 
 def bandwidth_of(x: Tensor, axes: int, taker: str) -> int:

@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -29,11 +28,11 @@ from equivlab.sphere.healpix_maps import LARGEST_VALUE, looks_nested, seen
 from equivlab.sphere.healpix_rings import check_nside, nside_of_pixels
 from equivlab.sphere.healpix_rule import Rule, healpy_rule, tuned_rule
 from equivlab.sphere.healpix_torch import torch_transform
+from equivlab.sphere.linear import linear
 from equivlab.sphere.rotation import rotate_coefficients
 
 __all__ = ["healpix_isht", "healpix_sht", "rotate_healpix"]
 
-LinearMap = Callable[[Tensor], Tensor]
 ROUTES = ("auto", "ducc", "torch")
 LARGEST_TUNED = 128  # nside; above, healpy's steps leave less than 5e-8, and tuning takes seconds
 
@@ -52,37 +51,6 @@ class Transform(Protocol):
 
     def analysis_transpose(self, coefficients: Tensor, rule: Rule) -> Tensor:
         """``Aᵀ c``."""
-
-
-class _Linear(torch.autograd.Function):
-    """A linear map that knows its transpose, which is its gradient: nothing is stored.
-
-    The transpose is such a map again, so everything is differentiable as often as one likes.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, apply: LinearMap, transpose: LinearMap) -> Tensor:
-        ctx.maps = transpose, apply
-        return _plainly(apply, x)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _linear(gradients[0], *ctx.maps), None, None
-
-
-def _linear(x: Tensor, apply: LinearMap, transpose: LinearMap) -> Tensor:
-    if not (x.requires_grad and torch.is_grad_enabled()):
-        return _plainly(apply, x)
-    out: Tensor = _Linear.apply(x, apply, transpose)  # type: ignore[no-untyped-call]
-    return out
-
-
-def _plainly(apply: LinearMap, x: Tensor) -> Tensor:
-    """`apply` to `x`, in its own precision under autocast too."""
-    if not torch.is_autocast_enabled(x.device.type):
-        return apply(x)
-    with torch.autocast(x.device.type, enabled=False):
-        return apply(x)
 
 
 def healpix_sht(
@@ -156,7 +124,7 @@ def healpix_sht(
     flat = x.reshape(-1, x.shape[-1])  # (N, P)
     if _has_holes(flat):
         flat = torch.where(seen(flat), flat, 0)
-    c = _linear(flat, apply, transpose)
+    c = linear(flat, apply, transpose)
     return c.view(*maps.shape[:-1], (lmax + 1) ** 2)
 
 
@@ -186,7 +154,7 @@ def healpix_isht(coefficients: Tensor, nside: int, *, route: str = "auto") -> Te
     check_nside(nside)
     _check_lmax(lmax, nside)
     transform = _transform(nside, lmax, x, route)
-    flat = _linear(x.reshape(-1, x.shape[-1]), transform.synthesis, transform.adjoint)
+    flat = linear(x.reshape(-1, x.shape[-1]), transform.synthesis, transform.adjoint)
     return flat.view(*coefficients.shape[:-1], -1)
 
 

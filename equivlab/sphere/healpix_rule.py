@@ -18,7 +18,6 @@ many transforms. Three corrections leave a ninth (nside 4) to a quarter (nside 1
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -28,10 +27,10 @@ from torch import Tensor
 
 from equivlab.sphere.healpix_legendre import legendre_rows
 from equivlab.sphere.healpix_rings import Floats, ring_weights, rings
+from equivlab.sphere.linear import LinearMap
 
 __all__ = ["Rule", "healpy_rule", "squared_norms", "step_lengths", "tuned_rule"]
 
-LinearMap = Callable[[Tensor], Tensor]
 NUMBERS = 20_000  # in the white vector: enough for the steps to come out the same for any other
 SEED = 0
 

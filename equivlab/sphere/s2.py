@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from equivlab.sphere.grid import bandwidth_of, dh_angles, quadrature_weights
+from equivlab.sphere.linear import linear
 from equivlab.sphere.wigner import angular_waves, legendre, orders
 
 __all__ = ["degree_slice", "degrees_of", "s2_fft", "s2_ifft"]
@@ -44,11 +45,8 @@ def s2_fft(x: Tensor, degrees: int | None = None) -> Tensor:
     bandwidth = bandwidth_of(x, 2, "s2_fft")
     degrees = check_degrees(degrees, bandwidth, "s2_fft")
     x = at_least_single(x)
-    with no_autocast(x):
-        out: Tensor = _Project.apply(  # type: ignore[no-untyped-call]
-            x, tables(bandwidth, degrees, True, x.dtype, x.device)
-        )
-    return out
+    found = tables(bandwidth, degrees, True, x.dtype, x.device)
+    return linear(x, found.project, found.expand)
 
 
 def s2_ifft(coefficients: Tensor, bandwidth: int | None = None) -> Tensor:
@@ -68,11 +66,8 @@ def s2_ifft(coefficients: Tensor, bandwidth: int | None = None) -> Tensor:
     degrees = degrees_of(coefficients, "s2_ifft")
     bandwidth = check_bandwidth(bandwidth, degrees, "s2_ifft")
     f = at_least_single(coefficients)
-    with no_autocast(f):
-        out: Tensor = _Expand.apply(  # type: ignore[no-untyped-call]
-            f, tables(bandwidth, degrees, False, f.dtype, f.device)
-        )
-    return out
+    found = tables(bandwidth, degrees, False, f.dtype, f.device)
+    return linear(f, found.expand, found.project)
 
 
 def degree_slice(degree: int) -> slice:
@@ -138,6 +133,23 @@ class Tables:
         self.polar = polar  # (2L − 1, 2b, L)
         self.place = place  # (L²,): where (m, l) stands in the padded (2L − 1)·L
 
+    def project(self, x: Tensor) -> Tensor:
+        """Samples ``(..., β, α)`` to coefficients ``(..., L²)``."""
+        n = x.shape[-1]
+        K, _, L = self.polar.shape
+        rings = torch.mm(self.waves, x.reshape(-1, n).t())  # (m, ...·β)
+        padded = torch.bmm(rings.view(K, -1, n), self.polar)  # (m, ..., l)
+        flat = padded.transpose(0, 1).reshape(-1, K * L)
+        return flat.index_select(1, self.place).view(*x.shape[:-2], -1)
+
+    def expand(self, f: Tensor) -> Tensor:
+        """The transpose, coefficients to samples."""
+        K, n, L = self.polar.shape
+        flat = f.reshape(-1, f.shape[-1])
+        padded = f.new_zeros(len(flat), K * L).index_copy_(1, self.place, flat)
+        rings = torch.bmm(padded.view(-1, K, L).transpose(0, 1), self.polar.mT)  # (m, ..., β)
+        return torch.mm(rings.view(K, -1).t(), self.waves).view(*f.shape[:-1], n, n)
+
 
 @functools.lru_cache(maxsize=64)
 def tables(
@@ -156,38 +168,3 @@ def tables(
         return Tables(
             waves.to(device, dtype), polar.contiguous().to(device, dtype), place.to(device)
         )
-
-
-class _Project(torch.autograd.Function):
-    """Samples to coefficients with given tables; the adjoint of `_Expand`."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, tables: Tables) -> Tensor:
-        ctx.tables = tables
-        n = x.shape[-1]
-        K, _, L = tables.polar.shape
-        rings = torch.mm(tables.waves, x.reshape(-1, n).t())  # (m, ...·β)
-        padded = torch.bmm(rings.view(K, -1, n), tables.polar)  # (m, ..., l)
-        flat = padded.transpose(0, 1).reshape(-1, K * L)
-        return flat.index_select(1, tables.place).view(*x.shape[:-2], -1)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return _Expand.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]
-
-
-class _Expand(torch.autograd.Function):
-    """Coefficients to samples with given tables; the adjoint of `_Project`."""
-
-    @staticmethod
-    def forward(ctx: Any, f: Tensor, tables: Tables) -> Tensor:
-        ctx.tables = tables
-        K, n, L = tables.polar.shape
-        flat = f.reshape(-1, f.shape[-1])
-        padded = f.new_zeros(len(flat), K * L).index_copy_(1, tables.place, flat)
-        rings = torch.bmm(padded.view(-1, K, L).transpose(0, 1), tables.polar.mT)  # (m, ..., β)
-        return torch.mm(rings.view(K, -1).t(), tables.waves).view(*f.shape[:-1], n, n)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return _Project.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from equivlab.sphere.grid import bandwidth_of, rotation_weights
+from equivlab.sphere.grid import bandwidth_of, quadrature_weights
 from equivlab.sphere.s2 import at_least_single, check_bandwidth, check_degrees, no_autocast
 from equivlab.sphere.so3_routes import FftRoute, GemmRoute, Route
 
@@ -129,7 +129,7 @@ def route(
     """The tables of one size, kept in memory: for `so3_fft` (`analysis`) or for `so3_ifft`."""
     with torch.inference_mode(False), torch.no_grad():
         if analysis:
-            by_beta = rotation_weights(bandwidth, torch.float64, torch.device("cpu"))
+            by_beta = quadrature_weights(bandwidth) / (2 * bandwidth) ** 2
             by_degree = torch.ones(degrees, dtype=torch.float64)
         else:
             by_beta = torch.ones(2 * bandwidth, dtype=torch.float64)

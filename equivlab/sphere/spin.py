@@ -18,23 +18,31 @@ stands in row ``n + N`` at ``l² + l + m``, and is zero for ``l < |n|``. In memo
 from __future__ import annotations
 
 import functools
-from typing import Any
+import math
 
 import torch
 from torch import Tensor
 
 from equivlab.sphere.grid import bandwidth_of, dh_angles, quadrature_weights
+from equivlab.sphere.linear import linear
 from equivlab.sphere.rotation import rotate_coefficients
 from equivlab.sphere.s2 import (
     at_least_single,
     check_bandwidth,
     check_degrees,
     degrees_of,
-    no_autocast,
 )
 from equivlab.sphere.wigner import angular_waves, orders, real_tables
 
-__all__ = ["expand", "project", "rotate_spin", "spin_fft", "spin_ifft"]
+__all__ = [
+    "constant_term",
+    "expand",
+    "gamma_waves",
+    "project",
+    "rotate_spin",
+    "spin_fft",
+    "spin_ifft",
+]
 
 
 def spin_fft(x: Tensor, degrees: int | None = None) -> Tensor:
@@ -113,26 +121,35 @@ def rotate_spin(x: Tensor, rotations: Tensor) -> Tensor:
 def project(x: Tensor, degrees: int) -> Tensor:
     """What `spin_fft` computes, padded to a box: ``(B, C, 2N+1, 2b, 2b)`` to ``(m, n, B, C, l)``.
 
-    Zero where ``l < |m|`` or ``l < |n|``.
+    Zero where ``l < |m|`` or ``l < |n|``. Signals on the sphere, ``(B, C, 2b, 2b)``, have order 0.
     """
+    x = x[:, :, None] if x.dim() == 4 else x
     B, C, maps, side, _ = x.shape
-    with no_autocast(x):
-        tables = _tables(side // 2, degrees, maps // 2, True, x.dtype, x.device)
-        F: Tensor = _Project.apply(  # type: ignore[no-untyped-call]
-            x.permute(2, 0, 1, 3, 4).reshape(maps, B * C, side, side), tables
-        )
+    tables = _tables(side // 2, degrees, maps // 2, True, x.dtype, x.device)
+    flat = x.permute(2, 0, 1, 3, 4).reshape(maps, B * C, side, side)
+    F = linear(flat, tables.project, tables.expand)
     return F.view(*F.shape[:2], B, C, degrees)
 
 
 def expand(spectrum: Tensor, bandwidth: int) -> Tensor:
-    """What `spin_ifft` computes: the box ``(m, n, B, C, l)`` to ``(B, C, 2N+1, 2b, 2b)``."""
+    """What `spin_ifft` computes: the box ``(m, n, B, C, l)`` to what `project` takes."""
     _, maps, B, C, degrees = spectrum.shape
-    with no_autocast(spectrum):
-        tables = _tables(bandwidth, degrees, maps // 2, False, spectrum.dtype, spectrum.device)
-        x: Tensor = _Expand.apply(  # type: ignore[no-untyped-call]
-            spectrum.reshape(-1, maps, B * C, degrees), tables
-        )
-    return x.view(maps, B, C, *x.shape[2:]).permute(1, 2, 0, 3, 4)
+    tables = _tables(bandwidth, degrees, maps // 2, False, spectrum.dtype, spectrum.device)
+    flat = spectrum.reshape(-1, maps, B * C, degrees)
+    x = linear(flat, tables.expand, tables.project)
+    x = x.view(maps, B, C, *x.shape[2:])
+    return x[0] if maps == 1 else x.permute(1, 2, 0, 3, 4)
+
+
+def constant_term(spectrum: Tensor) -> Tensor:
+    """The view ``(B, C)`` of the one number in the box ``(m, n, B, C, l)`` that is a mean."""
+    return spectrum[spectrum.shape[0] // 2, spectrum.shape[1] // 2, ..., 0]
+
+
+def gamma_waves(top: int, angles: int) -> Tensor:
+    """``ρ_n(γ_k)`` at ``γ_k = 2πk/angles``, ``n = −top…top``: ``(2·top + 1, angles)``, float64."""
+    steps = torch.arange(angles, dtype=torch.float64)
+    return angular_waves(top + 1, steps * (2 * math.pi / angles))
 
 
 def _check_maps(x: Tensor, axes: int, taker: str) -> None:
@@ -160,6 +177,22 @@ class _Tables:
         self.waves = waves  # (2L − 1, 2b)
         self.polar = polar  # (m·n, 2L, 2b)
 
+    def project(self, x: Tensor) -> Tensor:
+        """Samples ``(n, Z, β, α)`` to ``(m, n, Z, l)``."""
+        maps, Z, side, _ = x.shape
+        rings = torch.mm(self.waves, x.reshape(-1, side).t())  # (m, n·Z·β)
+        both = torch.bmm(rings.view(-1, Z, side), self.polar.mT)
+        here, there = both.view(-1, maps, Z, both.shape[-1]).chunk(2, -1)
+        return here + there.flip(0, 1)
+
+    def expand(self, spectrum: Tensor) -> Tensor:
+        """The transpose, ``(m, n, Z, l)`` to samples ``(n, Z, β, α)``."""
+        M, maps, Z, L = spectrum.shape
+        side = self.waves.shape[1]
+        both = torch.cat([spectrum, spectrum.flip(0, 1)], -1).view(-1, Z, 2 * L)
+        rings = torch.bmm(both, self.polar).view(M, -1)  # (m, n·Z·β)
+        return torch.mm(rings.t(), self.waves).view(maps, Z, side, side)
+
 
 @functools.lru_cache(maxsize=64)
 def _tables(
@@ -185,37 +218,3 @@ def _tables(
             polar *= (2 * torch.arange(degrees, dtype=torch.float64) + 1).repeat(2)[:, None]
         waves = angular_waves(degrees, alpha)
         return _Tables(waves.to(device, dtype), polar.flatten(0, 1).to(device, dtype))
-
-
-class _Project(torch.autograd.Function):
-    """Samples ``(n, Z, β, α)`` to ``(m, n, Z, l)``; the adjoint of `_Expand`."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, tables: _Tables) -> Tensor:
-        ctx.tables = tables
-        maps, Z, side, _ = x.shape
-        rings = torch.mm(tables.waves, x.reshape(-1, side).t())  # (m, n·Z·β)
-        both = torch.bmm(rings.view(-1, Z, side), tables.polar.mT)
-        here, there = both.view(-1, maps, Z, both.shape[-1]).chunk(2, -1)
-        return here + there.flip(0, 1)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return _Expand.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]
-
-
-class _Expand(torch.autograd.Function):
-    """``(m, n, Z, l)`` to samples ``(n, Z, β, α)``; the adjoint of `_Project`."""
-
-    @staticmethod
-    def forward(ctx: Any, spectrum: Tensor, tables: _Tables) -> Tensor:
-        ctx.tables = tables
-        M, maps, Z, L = spectrum.shape
-        side = tables.waves.shape[1]
-        both = torch.cat([spectrum, spectrum.flip(0, 1)], -1).view(-1, Z, 2 * L)
-        rings = torch.bmm(both, tables.polar).view(M, -1)  # (m, n·Z·β)
-        return torch.mm(rings.t(), tables.waves).view(maps, Z, side, side)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return _Project.apply(grads[0], ctx.tables), None  # type: ignore[no-untyped-call]

@@ -25,7 +25,7 @@ from equivlab.sphere import (
 )
 from equivlab.sphere.healpix_rings import nside_of_pixels
 from equivlab.sphere.quick_turn import QuickTurn
-from equivlab.sphere.wigner import angular_waves
+from equivlab.sphere.spin import gamma_waves
 from equivlab.widgets.sphere_signals import as_grid
 
 __all__ = ["Answer", "SphereEngine"]
@@ -93,19 +93,11 @@ class SphereEngine:
         self.zoom = 2 if coarse else 1
         self.quick_back = QuickTurn(_degrees(self.out_field))
         self.at_rest = [self._turned_back(y, SO3.identity) for y in at_rest]
-        shown = torch.stack([self._shown(y).flatten(1).abs().amax(1) for y in at_rest])
-        self.limits = shown.clamp_min(1e-12)  # (N, C): colours of a signal stay the same
-
-    @property
-    def texture_shape(self) -> tuple[int, int, int]:
-        """γ steps, rows and columns of the features' pictures."""
-        if isinstance(self.out_field, HealpixMaps):
-            side = 4 * self.out_field.nside
-            return 1, side, side
-        side = 2 * self.out_field.bandwidth
-        if isinstance(self.out_field, RotationMaps):
-            return side, self.zoom * side, self.zoom * side
-        return _steps(self.out_field), side, side
+        shown = [self._shown(y) for y in at_rest]
+        #: γ steps, rows and columns of the features' pictures.
+        self.texture_shape = tuple(shown[0].shape[1:])
+        largest = torch.stack([maps.flatten(1).abs().amax(1) for maps in shown])
+        self.limits = largest.clamp_min(1e-12)  # (N, C): colours of a signal stay the same
 
     @property
     def resolution(self) -> str:
@@ -159,9 +151,8 @@ class SphereEngine:
         if isinstance(self.out_field, HealpixMaps):
             return as_grid(shown, 2 * self.out_field.nside)[:, None]
         if isinstance(self.out_field, SpinMaps):
-            steps = _steps(self.out_field)
-            gamma = torch.arange(steps, dtype=torch.float64) * (2 * math.pi / steps)
-            waves = angular_waves(self.out_field.orders + 1, gamma).to(shown)
+            top = self.out_field.orders
+            waves = gamma_waves(top, 4 * top).to(shown)  # four angles to the shortest wave
             return torch.einsum("cnba,ng->cgba", shown, waves)
         if isinstance(self.out_field, RotationMaps):
             if self.zoom > 1:  # the same function, by its spectrum; the γ stay
@@ -179,11 +170,6 @@ def _in_field(model: nn.Module) -> SphereMaps | HealpixMaps | None:
         if field is not None:
             break
     return None
-
-
-def _steps(field: Shown) -> int:
-    """Angles γ at which signals of few orders are shown: four to the shortest wave."""
-    return 4 * field.orders if isinstance(field, SpinMaps) else 1
 
 
 def _degrees(field: Shown) -> int:

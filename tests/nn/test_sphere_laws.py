@@ -19,8 +19,10 @@ from equivlab.so3 import SO3
 from equivlab.sphere import (
     rotate_s2,
     s2_equatorial_grid,
+    s2_fft,
     s2_ifft,
     so3_equatorial_grid,
+    so3_fft,
     so3_ifft,
     so3_near_identity_grid,
     spin_ifft,
@@ -100,22 +102,37 @@ def test_law_of_the_linear_stack_at_the_papers_sizes(dtype: torch.dtype) -> None
     assert law_error(stack, dtype, (stack[0].in_field, stack[1].out_field)) <= BOUNDS[dtype]
 
 
+def inner_on_so3(f: Tensor, g: Tensor) -> Tensor:
+    """``∫ f g dR``: of functions, not of samples; it is what rotations preserve."""
+    pairs = zip(so3_fft(f), so3_fft(g), strict=True)
+    return torch.stack([F.shape[-1] * (F * G).sum() for F, G in pairs]).sum()
+
+
+def inner_on_s2(f: Tensor, g: Tensor) -> Tensor:
+    """``∫ f g dΩ``."""
+    return (s2_fft(f) * s2_fft(g)).sum()
+
+
 @DTYPES
-def test_law_of_the_gradients(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("make", "inner"),
+    [
+        (lambda: S2Conv(2, 3, 6, 4), inner_on_so3),
+        (lambda: SpinConv(2, 3, 6, 4, 1, 0), inner_on_s2),
+    ],
+    ids=["S2Conv", "SpinConv"],
+)
+def test_law_of_the_gradients(
+    make: Callable[[], nn.Module], inner: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype
+) -> None:
     """That of the input turns with it, those of the weights stay."""
     torch.manual_seed(0)
-    layer = S2Conv(2, 3, 6, 4).to(dtype)
+    layer = make().to(dtype)
     x = white(layer.in_field, dtype)
     v = white(layer.out_field, dtype)
 
     def gradients(x: Tensor, v: Tensor) -> list[Tensor]:
-        # The inner product of functions, not of samples, is what rotations preserve.
-        from equivlab.sphere import so3_fft
-
-        loss = sum(
-            F.shape[-1] * (F * G).sum() for F, G in zip(so3_fft(layer(x)), so3_fft(v), strict=True)
-        )
-        return list(torch.autograd.grad(loss, [layer.kernel, layer.bias]))
+        return list(torch.autograd.grad(inner(layer(x), v), [layer.kernel, layer.bias]))
 
     still = gradients(x, v)
     turned = gradients(layer.in_field.act(ROTATIONS, x), layer.out_field.act(ROTATIONS, v))

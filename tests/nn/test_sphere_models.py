@@ -75,7 +75,6 @@ def test_invariance_of_the_digit_networks() -> None:
     means, deviations, tilted = errors["smooth"]
     assert max(means, deviations) < 0.01
     assert tilted < 0.05
-    print(errors)
     assert max(errors["spin"]) < 0.01
 
 
