@@ -6,6 +6,7 @@ small loop that needs nothing.
 
 from equivlab.training.averaging import EqualWeightAveraging
 from equivlab.training.classifier import ImageClassifier, Recipe
+from equivlab.training.renewing import RenewedNorms
 from equivlab.training.run import FitReport, Machine, fit_lightning
 from equivlab.training.scores import Interval, auc_with_intervals, confusion_matrix
 from equivlab.training.thawing import GradualUnfreezing
@@ -18,6 +19,7 @@ __all__ = [
     "Interval",
     "Machine",
     "Recipe",
+    "RenewedNorms",
     "auc_with_intervals",
     "confusion_matrix",
     "fit_lightning",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor, nn
+from torch import Tensor
 
-from equivlab.training.classifier import ImageClassifier, turn_and_mirror
-from equivlab.transfer_norms import renew_norms
+from equivlab.training.classifier import ImageClassifier
+from equivlab.training.renewing import renew_on_training_images
 
 __all__ = ["EqualWeightAveraging"]
 
@@ -59,25 +56,4 @@ class EqualWeightAveraging(WeightAveraging):
         if self._average_model is None or not isinstance(pl_module, ImageClassifier):
             return
         if int(self._average_model.n_averaged) > self.steps_alone + 1:
-            renew_norms(pl_module, _seen(trainer, pl_module))
-            _share(trainer, pl_module)
-
-
-def _seen(trainer: L.Trainer, module: ImageClassifier) -> Iterator[Tensor]:
-    """The training images of this epoch, as the network sees them in training."""
-    generator = torch.Generator().manual_seed(
-        module.recipe.seed * 1_000_003 + trainer.current_epoch
-    )
-    where = (module.global_rank, trainer.world_size)
-    loader: Any = trainer.train_dataloader
-    for x, _ in loader:
-        yield turn_and_mirror(x.to(module.device), module.recipe.augment, generator, *where)
-
-
-def _share(trainer: L.Trainer, module: nn.Module) -> None:
-    """Each process has seen its share of the images: take the mean of their statistics."""
-    if trainer.world_size == 1:
-        return
-    for name, value in module.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
-            value.copy_(trainer.strategy.reduce(value.clone(), reduce_op="mean"))
+            renew_on_training_images(trainer, pl_module)

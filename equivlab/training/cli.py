@@ -7,7 +7,8 @@ r"""``python -m equivlab``: simulate sets of lenses and train on them, in a term
 
 ``train`` is Lightning's own command line: ``--help`` lists everything, ``--print_config`` writes
 a configuration, ``--config`` reads one. Run the same command again after a kill: it goes on. To
-keep the mean of the last weights: ``--trainer.callbacks+=equivlab.training.EqualWeightAveraging``.
+keep the mean of the last weights: ``--trainer.callbacks+=equivlab.training.EqualWeightAveraging``,
+and to validate with fresh statistics of the batch norms: ``equivlab.training.RenewedNorms``.
 """
 
 from __future__ import annotations

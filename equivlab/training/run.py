@@ -137,7 +137,8 @@ def fit_lightning(
         swa: from this share of the epochs on, for example 0.75, validate and keep the mean of
             the weights since then, with statistics of its own; see `EqualWeightAveraging`.
         patience: stop after so many epochs without a better AUC.
-        callbacks: more of Lightning's.
+        callbacks: more of Lightning's, or ours: `RenewedNorms` where validation looks far worse
+            than the training loss.
         progress: show bars.
 
     Raises:
@@ -150,7 +151,7 @@ def fit_lightning(
     machine, recipe = machine or Machine(), classifier.recipe
     parts = [s if isinstance(s, Batches) else Batches(s) for s in (train, validate)]
     data = ImageData(parts[0], parts[1], recipe.batch_size, recipe.seed, machine.workers)
-    chosen: list[Callback] = [*checkpoints(folder), *(callbacks or [])]
+    chosen = checkpoints(folder)
     if progress:
         chosen.append(TQDMProgressBar())
     if ema is not None:
@@ -159,6 +160,7 @@ def fit_lightning(
         chosen.append(EqualWeightAveraging(swa))
     if patience is not None:
         chosen.append(EarlyStopping("val_auc", mode="max", patience=patience))
+    chosen += callbacks or []  # after an average has taken the network's place for validation
     if machine.sync_norms:
         sync_norms(classifier.model)
     if machine.channels_last:  # the format of its weights is the one a convolution gives
