@@ -14,17 +14,20 @@ Every network has the same images, number of epochs, augmentation (each image by
 element of P4M, which costs nothing; with `--augment any` by a random angle too, in the Fourier
 domain, which leaves the noise as it is), preparation and read-out over space; the epoch is
 chosen on validation images, the test images are used once. Image sets, checkpoints and results
-lie in `benchmarks/runs`; a killed run goes on. The published size, on a GPU, and on two cores in
-two and a quarter hours for the P4M network:
+lie in `benchmarks/runs`; a killed run goes on. The published size on a GPU, and on two cores (P4M
+in two hours and a quarter):
 
     python benchmarks/lensing.py main --model I --pixels 150 --per-class 30000 --width 32 \
         --augment any --batch-size 128 --workers 12
     python benchmarks/lensing.py main --model I --pixels 150 --per-class 30000 --width 17 \
         --augment any --crop 96 --renew 64 --epochs 10 --workers 2
 
-Real galaxies are shared out before anything is
-simulated: of every seven, five lie behind the training images, one behind those of validation
-and one behind those of the test, so no network has seen the galaxies that it is tested on.
+`--crop` looks at the middle of the turned image, outside of which Model I has only noise; `--renew`
+validates and tests with statistics of the batch norms from so many training batches.
+
+Real galaxies are shared out before anything is simulated: of every seven, five lie behind the
+training images, one behind those of validation and one behind those of the test, so no network has
+seen the galaxies that it is tested on.
 """
 
 from __future__ import annotations
@@ -53,7 +56,6 @@ from equivlab.data.lens_stamps import galaxy_stamps
 from equivlab.data.lensing import CLASSES, lens_recipe
 from equivlab.data.shards import ShardedImages, sha256_of
 from equivlab.data.stretch import crop_centre, sqrt_stretch, standardise_each
-from equivlab.fields import rotate_maps
 from equivlab.groups import P4, P4M
 from equivlab.models.resnet import ResNet18
 from equivlab.pretrained import ModelCard, save_pretrained
@@ -269,33 +271,6 @@ def scores_of(classifier: ImageClassifier, test: ShardedImages, prefix: str) -> 
     return {k: torch.cat(v) for k, v in found.items()} | {prefix + "labels": test.labels()}
 
 
-def run_poses(task: Task, poses: int) -> dict:
-    """As `run`; beside it the mean of the chances of each test image in so many turned poses.
-
-    Steps of 450°/poses, which are spread evenly over the circle and over a quarter of it.
-    """
-    result, name = run(task), f"mean of {poses} poses"
-    if poses == 1 or name in result["test"]:
-        return result
-    classifier = network(task)
-    best = torch.load(task.folder / "best.ckpt", weights_only=True)
-    classifier.load_state_dict(best["state_dict"])
-    classifier.to("cuda" if torch.cuda.is_available() else "cpu")
-    test = task.sets.make("test")
-    scores = read_tensors(task.folder / "scores.safetensors")[0]
-    found = []
-    for these in torch.arange(len(test)).split(1000):
-        x = test.batch(these.tolist())[0]
-        chances = torch.zeros(len(x), len(CLASSES))
-        for k in range(poses):
-            angles = torch.full((len(x),), k * 2.5 * math.pi / poses, dtype=torch.float64)
-            chances += predict(classifier, rotate_maps(x, angles, "fourier")).softmax(1)
-        found.append((chances / poses).log())
-    few = {"upright": scores["upright"], "labels": scores["labels"], name: torch.cat(found)}
-    result["test"][name] = judge(few)[name]
-    return keep(task.folder / "result.json", result)
-
-
 def judge(scores: dict[str, Tensor]) -> dict[str, dict]:
     """AUCs with intervals, of three classes and of two: substructure or none."""
     found = {}
@@ -328,6 +303,7 @@ def ship(task: Task) -> None:
     classifier = network(task)
     classifier.load_state_dict(best["state_dict"])
     model, sets = lens_recipe(task.sets.model, task.sets.pixels).name, task.sets
+    middle, those = (f"crop_centre(flux, {task.crop})", "all") if task.crop else ("flux", "both")
     group = "none" if task.network == "plain" else task.network
     settings = {"group": group, "in_channels": 1, "classes": 3}
     settings |= {"width": task.width, "stem": task.stem, "exact_size": True}
@@ -342,9 +318,10 @@ def ship(task: Task) -> None:
             f"macro AUC, {k} test images (seed 2)": round(v["macro"][0], 4)
             for k, v in result["test"].items()
         },
-        prepare="standardise_each(sqrt_stretch(flux)), both of equivlab.data",
+        prepare=f"standardise_each(sqrt_stretch({middle})), {those} of equivlab.data",
     )
-    name = f"lenses-{sets.model.lower()}-{task.network.lower()}"
+    size = "" if sets.pixels in (None, 64) else f"{sets.pixels}px-"
+    name = f"lenses-{sets.model.lower()}-{size}{task.network.lower()}"
     folder = Path(__file__).parents[1] / "equivlab" / "weights"
     path = save_pretrained(classifier.model, folder / f"{name}.safetensors", card)
     registry = folder / "registry.json"
@@ -390,7 +367,6 @@ def main() -> None:
     parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
     parser.add_argument("--crop", type=int, help="the middle so many pixels, of the turned image")
     parser.add_argument("--renew", type=int, default=0, help="batches that renew the norms")
-    parser.add_argument("--poses", type=int, default=1, help="of a test image, scores averaged")
     parser.add_argument("--batch-size", type=int, default=Task.batch_size)
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate, load")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -413,8 +389,7 @@ def main() -> None:
         for task in base:
             train_and_test(task)
     elif a.what == "main":
-        results = [run_poses(task, a.poses) for task in base]
-        tests += [f"mean of {a.poses} poses"] if a.poses > 1 else []
+        results = [run(task) for task in base]
     elif a.what == "fixed":
         fixed = replace(sets, orientation="fixed")
         results = [run(replace(task, sets=fixed)) for task in base]
