@@ -302,7 +302,7 @@ def ship(task: Task) -> None:
     best = torch.load(task.folder / "best.ckpt", weights_only=True)
     classifier = network(task)
     classifier.load_state_dict(best["state_dict"])
-    model, sets = lens_recipe(task.sets.model, task.sets.pixels).name, task.sets
+    sets, images = task.sets, lens_recipe(task.sets.model, task.sets.pixels)
     middle, those = (f"crop_centre(flux, {task.crop})", "all") if task.crop else ("flux", "both")
     group = "none" if task.network == "plain" else task.network
     settings = {"group": group, "in_channels": 1, "classes": 3}
@@ -310,7 +310,7 @@ def ship(task: Task) -> None:
     card = ModelCard(
         "ResNet18",
         settings,
-        f"{result['images']} simulated lenses of {model} in the classes {', '.join(CLASSES)} "
+        f"{result['images']} simulated lenses of {images.name} in the classes {', '.join(CLASSES)} "
         f"(equivlab.data.simulate, seed 0), orientations {sets.orientation}; the epoch chosen on "
         "others (seed 1)",
         f"{classifier.recipe!r}; the best epoch of {task.epochs}; benchmarks/lensing.py",
@@ -320,7 +320,7 @@ def ship(task: Task) -> None:
         },
         prepare=f"standardise_each(sqrt_stretch({middle})), {those} of equivlab.data",
     )
-    size = "" if sets.pixels in (None, 64) else f"{sets.pixels}px-"
+    size = "" if images.camera.pixels == 64 else f"{images.camera.pixels}px-"
     name = f"lenses-{sets.model.lower()}-{size}{task.network.lower()}"
     folder = Path(__file__).parents[1] / "equivlab" / "weights"
     path = save_pretrained(classifier.model, folder / f"{name}.safetensors", card)
@@ -398,7 +398,7 @@ def main() -> None:
         for task in base:
             # The first run is the one whose weights the package has, whatever the second does.
             first = Sets("I", 64, a.first_per_class or a.per_class)
-            first = replace(task, sets=first, augment=Task.augment)
+            first = replace(task, sets=first, augment=Task.augment, crop=None, renew=0)
             start = f"transfer{a.first_per_class or ''}"
             if a.what == "transfer":
                 run(first)

@@ -54,6 +54,17 @@ class Record(Callback):
         self.weights.append({n: p.detach().clone() for n, p in module.named_parameters()})
 
 
+class Stop(Callback):
+    """A kill at the start of an epoch, counted from 0."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer: object, module: ImageClassifier) -> None:  # type: ignore[override]
+        if module.current_epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
 def train(
     folder: Path, processes: int = 1, swa: float = 0.5
 ) -> tuple[ImageClassifier, Record, list[dict[str, float]]]:
@@ -101,18 +112,12 @@ def test_before_it_begins_nothing_is_averaged(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_is_the_same(tmp_path: Path) -> None:
-    class Stop(Callback):
-        def on_train_epoch_start(self, trainer: object, module: ImageClassifier) -> None:
-            if module.current_epoch == 3 and not (tmp_path / "stopped").exists():
-                (tmp_path / "stopped").touch()
-                raise KeyboardInterrupt
-
     whole, _, curve = train(tmp_path / "whole")
     arguments = (images(), images(), tmp_path / "broken")
     cpu = Machine("cpu", 1)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         fit_lightning(
-            classifier(), *arguments, machine=cpu, swa=0.5, callbacks=[Stop()], progress=False
+            classifier(), *arguments, machine=cpu, swa=0.5, callbacks=[Stop(3)], progress=False
         )
     resumed = classifier()
     report = fit_lightning(resumed, *arguments, machine=cpu, swa=0.5, progress=False)

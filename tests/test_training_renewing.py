@@ -12,17 +12,18 @@ pytest.importorskip("lightning")
 
 from lightning.pytorch.callbacks import Callback
 
-from equivlab.training import ImageClassifier, Machine, RenewedNorms, fit_lightning
-from tests.test_training_averaging import classifier, images
+from equivlab.training import Machine, RenewedNorms, fit_lightning
+from tests.test_training_averaging import Stop, classifier, images
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-CPU = Machine("cpu", 1)
 
 
-def train(folder: Path, *callbacks: Callback, **others: float) -> list[dict[str, float]]:
+def train(
+    folder: Path, *callbacks: Callback, ema: float | None = None, workers: int = 0
+) -> list[dict[str, float]]:
     report = fit_lightning(
-        classifier(), images(), images(), folder, machine=CPU, callbacks=list(callbacks),
-        progress=False, **others,  # type: ignore[arg-type]
+        classifier(), images(), images(), folder, machine=Machine("cpu", 1, workers=workers),
+        ema=ema, callbacks=list(callbacks), progress=False,
     )  # fmt: skip
     return report.curve
 
@@ -71,23 +72,13 @@ def test_it_measures_the_average_where_there_is_one(tmp_path: Path) -> None:
 
 def test_processes_that_load_images_go_on(tmp_path: Path) -> None:
     curve = train(tmp_path / "none", RenewedNorms(1))
-    two = Machine("cpu", 1, workers=2)
-    report = fit_lightning(
-        classifier(), images(), images(), tmp_path / "two", machine=two,
-        callbacks=[RenewedNorms(1)], progress=False,
-    )  # fmt: skip
-    assert report.curve == curve
+    assert train(tmp_path / "two", RenewedNorms(1), workers=2) == curve
 
 
 def test_a_resumed_run_is_the_same(tmp_path: Path) -> None:
-    class Stop(Callback):
-        def on_train_epoch_start(self, trainer: object, module: ImageClassifier) -> None:  # type: ignore[override]
-            if module.current_epoch == 2:
-                raise KeyboardInterrupt
-
     curve = train(tmp_path / "whole", RenewedNorms(2))
     with pytest.raises((KeyboardInterrupt, SystemExit)):
-        train(tmp_path / "broken", RenewedNorms(2), Stop())
+        train(tmp_path / "broken", RenewedNorms(2), Stop(2))
     assert train(tmp_path / "broken", RenewedNorms(2)) == curve
     whole = last(tmp_path / "whole")
     for name, value in last(tmp_path / "broken").items():
