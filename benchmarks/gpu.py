@@ -5,7 +5,7 @@
 
 Times are between CUDA events, contestants in turns, medians; a turn is several calls in a row,
 so that the GPU is never idle for want of a first one. TF32 is off, and everything is float32
-where nothing else is said. "captured" is `equivlab.train.fit(capture=True)`: the step recorded
+where nothing else is said. "captured" is `equivlab.training.fit(capture=True)`: the step recorded
 once as a CUDA graph.
 """
 
@@ -15,14 +15,13 @@ import argparse
 import math
 from collections.abc import Callable
 from functools import partial
-from statistics import median
 
 import torch
 import torch.nn.functional as F
-from sphere import both_ways, e3nn_layer, near_identity
+from sphere import e3nn_layer, near_identity
+from timing import Calls, both_ways, gpu_seconds, in_turns, milliseconds
 from torch import Tensor, nn
 
-from equivlab.cuda_graph import CapturedStep, training_step
 from equivlab.groups import P4, P4M
 from equivlab.models import (
     ResNet18,
@@ -32,27 +31,12 @@ from equivlab.models import (
 )
 from equivlab.nn import GroupConv2d, LiftingConv2d, S2Conv, SO3Conv
 from equivlab.sphere import healpix_isht, healpix_sht, so3_fft, so3_ifft
-
-Calls = dict[str, Callable[[], object]]
+from equivlab.training import CapturedStep, training_step
 
 
 def medians(calls: Calls, rounds: int = 7, turn: float = 20.0) -> dict[str, float]:
-    """Milliseconds of each call: medians over rounds in which all take turns."""
-
-    def spent(call: Callable[[], object], times: int) -> float:
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
-        for _ in range(times):
-            call()
-        end.record()
-        torch.cuda.synchronize()
-        return start.elapsed_time(end) / times
-
-    for call in calls.values():
-        spent(call, 3)
-    times = {name: max(1, math.ceil(turn / spent(call, 3))) for name, call in calls.items()}
-    rows = [{name: spent(call, times[name]) for name, call in calls.items()} for _ in range(rounds)]
-    return {name: median(row[name] for row in rows) for name in calls}
+    """Milliseconds of each call, by CUDA events; `turn` in milliseconds."""
+    return milliseconds(in_turns(calls, rounds=rounds, turn=turn / 1e3, clock=gpu_seconds))
 
 
 def card() -> None:

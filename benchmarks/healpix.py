@@ -12,41 +12,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import statistics
-import time
-from collections.abc import Callable
 
 import healpy
 import numpy as np
 import torch
+from timing import in_turns, milliseconds
 from torch import Tensor
 
 from equivlab.sphere import healpix_isht, healpix_sht
 
 NSIDES = (16, 32, 64, 128)
 BATCHES = (1, 16, 64)
-
-
-def medians(contestants: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median CPU milliseconds of a call, the contestants taking turns of 30 ms or one call each."""
-    calls, times = {}, {}
-    for name, call in contestants.items():
-        call()
-        took = timed(call, 1)
-        calls[name], times[name] = max(1, round(30 / took)), []
-    for _ in range(repeats):
-        for name, call in contestants.items():
-            call()  # what another contestant drove out of the caches comes back
-            times[name].append(timed(call, calls[name]))
-    return {name: statistics.median(found) for name, found in times.items()}
-
-
-def timed(call: Callable[[], object], count: int) -> float:
-    """CPU milliseconds of one of `count` calls."""
-    began = time.process_time()
-    for _ in range(count):
-        call()
-    return 1e3 * (time.process_time() - began) / count
 
 
 def speed(nside: int, batch: int, repeats: int) -> str:
@@ -60,7 +36,7 @@ def speed(nside: int, batch: int, repeats: int) -> str:
         leaf = x.clone().requires_grad_()
         healpix_sht(leaf, route=route).square().sum().backward()
 
-    found = medians(
+    spent = in_turns(
         {
             "healpy": lambda: [healpy.map2alm(m, lmax=lmax, use_weights=True) for m in maps],
             "ducc": lambda: healpix_sht(x, route="ducc"),
@@ -68,8 +44,11 @@ def speed(nside: int, batch: int, repeats: int) -> str:
             "ducc both": lambda: forward_and_backward("ducc"),
             "torch": lambda: healpix_sht(x, route="torch"),
         },
-        repeats if nside < 128 else max(3, repeats // 2),
+        rounds=repeats if nside < 128 else max(3, repeats // 2),
+        turn=0.03,
+        shuffle=False,
     )
+    found = milliseconds(spent)
     gains = {name: found["healpy"] / took for name, took in found.items()}
     return (
         f"| {nside} | {batch} | {found['healpy']:.2f} | {found['ducc']:.2f} | {gains['ducc']:.2f} "

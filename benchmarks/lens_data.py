@@ -28,12 +28,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from equivlab.data.batches import Batches, EpochBatches, TensorImages, loader
-from equivlab.data.lens_recipes import draw_scene
-from equivlab.data.lens_sets import simulate_to_shards
-from equivlab.data.lensing import lens_recipe, render_with_lenstronomy, simulate
-from equivlab.data.shard_writer import write_shards
-from equivlab.data.shards import ShardedImages, verify_shards
+from equivlab.data.lenses.images import lens_recipe, render_with_lenstronomy, simulate
+from equivlab.data.lenses.scenes import draw_scene
+from equivlab.data.lenses.sets import simulate_to_shards
+from equivlab.data.sets import Batches, TensorImages
+from equivlab.data.sets.shards import ShardedImages
+from equivlab.data.sets.verify import verify_shards
+from equivlab.data.sets.writer import write_shards
+from equivlab.training.batches import EpochBatches, loader
 
 ROUNDS = 7
 COUNT = 6144  # images for the wall times, which count the start of the processes too

@@ -35,265 +35,18 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
-import time
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from kept import RUNS as ALL_RUNS
-from kept import keep
-from torch import Tensor
+from lens_runs import GROUPS, RUNS, Sets, Task, network, run, train_and_test
 
-from equivlab.checkpoint import read_tensors, write_tensors
-from equivlab.data.batches import Batches, stratified
-from equivlab.data.digits import rotate_each
-from equivlab.data.lens_sets import simulate_to_shards
-from equivlab.data.lens_stamps import galaxy_stamps
-from equivlab.data.lensing import CLASSES, lens_recipe
-from equivlab.data.shards import ShardedImages, sha256_of
-from equivlab.data.stretch import crop_centre, sqrt_stretch, standardise_each
-from equivlab.groups import P4, P4M
-from equivlab.models.resnet import ResNet18
-from equivlab.pretrained import ModelCard, save_pretrained
-from equivlab.train import predict
-from equivlab.training import (
-    GradualUnfreezing,
-    ImageClassifier,
-    Machine,
-    Recipe,
-    RenewedNorms,
-    auc_with_intervals,
-    fit_lightning,
-)
-from equivlab.transfer import learning_rates
+from equivlab.data.lenses.images import CLASSES, lens_recipe, simulate
+from equivlab.data.sets.manifest import sha256_of
+from equivlab.weights import ModelCard, Preparation, measure, save_pretrained
 
-RUNS = ALL_RUNS / "lensing"
-GROUPS = {"plain": None, "P4": P4, "P4M": P4M}
-WHAT = ("main", "fixed", "labels", "transfer", "table", "ship", "sets", "scores")
 FRACTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
-
-
-@dataclass(frozen=True)
-class Sets:
-    """Which images: the seeds differ, so no image is in two of them."""
-
-    model: str
-    pixels: int | None
-    per_class: int
-    orientation: str = "uniform"
-    galaxies: str = ""
-    workers: int = 1
-
-    def make(self, name: str) -> ShardedImages:
-        """``train``, ``validate`` or ``test``, simulated once."""
-        share = {"train": 1.0, "validate": 1 / 6, "test": 1 / 3}[name]
-        seed = {"train": 0, "validate": 1, "test": 2}[name]
-        count = 3 * max(2, round(self.per_class * share))
-        recipe = lens_recipe(self.model, self.pixels, orientation=self.orientation)
-        size = recipe.camera.pixels
-        folder = RUNS / f"set-{self.model}-{size}px-{self.orientation}{self.behind}-{name}-{count}"
-        return simulate_to_shards(
-            folder, recipe, count, seed=seed, stamps=self.stamps(name), workers=self.workers,
-            progress=sys.stderr.isatty(),
-        )  # fmt: skip
-
-    @property
-    def behind(self) -> str:
-        """For the names of folders: what the sources are."""
-        return "-galaxies" if self.galaxies else ""
-
-    def stamps(self, name: str) -> np.ndarray | None:
-        """The real galaxies of this set; no galaxy is in two of them."""
-        if not self.galaxies:
-            return None
-        all_of_them = galaxy_stamps(self.galaxies)
-        place = np.arange(len(all_of_them)) % 7
-        return all_of_them[{"train": place < 5, "validate": place == 5, "test": place == 6}[name]]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One training: everything that its result follows from."""
-
-    network: str
-    sets: Sets
-    width: int
-    stem: str
-    epochs: int
-    batch_size: int = 64
-    fraction: float = 1.0
-    seed: int = 0
-    start: str = "scratch"
-    lr: float = 2e-3
-    tune: str = "all"
-    augment: str = "quarter"
-    crop: int | None = None
-    renew: int = 0
-
-    @property
-    def folder(self) -> Path:
-        """Where its checkpoints and its result lie."""
-        s = self.sets
-        parts = [self.network, f"w{self.width}-{self.stem}", f"{s.model}-{s.pixels or 'own'}px"]
-        parts += [s.orientation + s.behind, f"{s.per_class}a", f"{self.fraction:g}of"]
-        parts += [f"{self.epochs}ep", self.start]
-        parts += [] if self.lr == Task.lr else [f"lr{self.lr:g}"]
-        parts += [] if self.tune == "all" else [self.tune]
-        parts += [] if self.augment == Task.augment else [self.augment]
-        parts += [] if self.batch_size == Task.batch_size else [f"batch{self.batch_size}"]
-        parts += [f"crop{self.crop}"] if self.crop else []
-        parts += [f"renew{self.renew}"] if self.renew else []
-        return RUNS / "-".join([*parts, f"seed{self.seed}"])
-
-
-def preparation(crop: int | None) -> Callable[[Tensor], Tensor]:
-    """The middle, photon noise equally strong everywhere, each image to mean 0, deviation 1."""
-
-    def prepare(x: Tensor) -> Tensor:
-        middle = x if crop is None else crop_centre(x, crop)
-        return standardise_each(sqrt_stretch(middle))
-
-    return prepare
-
-
-def network(task: Task) -> ImageClassifier:
-    """The network with weights drawn from the seed."""
-    torch.manual_seed(zlib.crc32(task.network.encode()) + task.seed)
-    group = GROUPS[task.network]
-    channels = lens_recipe(task.sets.model).channels
-    model = ResNet18(group, channels, 3, task.width, stem=task.stem, exact_size=True)  # type: ignore[arg-type]
-    recipe = Recipe(task.epochs, task.batch_size, task.lr, augment=task.augment, seed=task.seed)  # type: ignore[arg-type]
-    groups = learning_rates if task.tune == "gradual" else None
-    return ImageClassifier(model, len(CLASSES), recipe, preparation(task.crop), groups)
-
-
-def begin_with(classifier: ImageClassifier, before: Task) -> None:
-    """The weights of another run's best epoch; its one channel is shared by the colours."""
-    best = torch.load(before.folder / "best.ckpt", weights_only=True)["state_dict"]
-    colours = classifier.model.conv1.weight.shape[1]
-    first = best["model.conv1.weight"]
-    best["model.conv1.weight"] = first.expand(-1, colours, -1, -1) / colours
-    classifier.load_state_dict(best)
-
-
-def renewing(task: Task) -> list[RenewedNorms]:
-    """Statistics for validation, from so many training batches."""
-    return [RenewedNorms(task.renew)] if task.renew else []
-
-
-def thawing(task: Task) -> list[GradualUnfreezing]:
-    """All at once, the head only, or from the head down in the first half of the epochs."""
-    if task.tune == "all":
-        return []
-    down = ("layer4", "layer3", "layer2", "layer1", "stem") if task.tune == "gradual" else ()
-    plan: dict[int, tuple[str, ...]] = {}
-    for n, stage in enumerate(down, 1):
-        epoch = round(n * task.epochs / 2 / len(down))
-        plan[epoch] = (*plan.get(epoch, ()), stage)
-    return [GradualUnfreezing(plan)]
-
-
-def run(task: Task, before: Task | None = None) -> dict:
-    """Train (or go on training) and test once; the result is kept."""
-    path = task.folder / "result.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    result = train_and_test(task, before)
-    result["test"] = judge(read_tensors(task.folder / "scores.safetensors")[0])
-    path.write_text(json.dumps(result, indent=1))
-    return result
-
-
-def train_and_test(task: Task, before: Task | None = None) -> dict:
-    """The training, then the scores of all test images, with the best epoch's weights."""
-    path = task.folder / "trained.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    train, validate = task.sets.make("train"), task.sets.make("validate")
-    chosen = stratified(train.labels(), task.fraction, task.seed)
-    # Few images, many epochs: then fewer validation images too, or they would take all the time.
-    judges = torch.arange(len(validate) if task.fraction == 1 else min(450, len(validate)))
-    classifier = network(task)
-    if before is not None:
-        begin_with(classifier, before)
-    started = time.process_time(), time.monotonic()
-    on_gpu = torch.cuda.is_available()
-    report = fit_lightning(
-        classifier,
-        Batches(train, chosen),
-        Batches(validate, judges),
-        task.folder,
-        machine=Machine(devices=1, workers=task.sets.workers if on_gpu else 0),
-        callbacks=[*thawing(task), *renewing(task)],
-        progress=sys.stderr.isatty(),
-    )
-    seconds = time.process_time() - started[0], time.monotonic() - started[1]
-    tests = {"": task.sets.make("test")}
-    if task.sets.orientation == "fixed":
-        tests["random orientations, "] = replace(task.sets, orientation="uniform").make("test")
-    scores = {k: v for n, t in tests.items() for k, v in scores_of(classifier, t, n).items()}
-    write_tensors(scores, task.folder / "scores.safetensors", {})
-    result = {
-        "network": task.network,
-        "images": len(chosen),
-        "parameters": sum(p.numel() for p in classifier.model.parameters()),
-        "epochs": task.epochs,
-        "best epoch": report.best_epoch + 1,
-        "validation AUC": report.best_auc,
-        "CPU seconds in the last call": round(seconds[0]),
-        "seconds in the last call": round(seconds[1]),
-        "curve": report.curve,
-    }
-    return keep(path, result)
-
-
-def scores_of(classifier: ImageClassifier, test: ShardedImages, prefix: str) -> dict[str, Tensor]:
-    """Scores of the test images as they are, turned by any angle, mirrored, by a quarter turn."""
-    # The law to rounding: cuDNN would take ten bits of the weights and images.
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    classifier.to(device)
-    angles = torch.Generator().manual_seed(3)
-    found: dict[str, list[Tensor]] = {}
-    for these in torch.arange(len(test)).split(1000):
-        x = test.batch(these.tolist())[0].to(device)
-        for name, images in {
-            "upright": x,
-            "rotated": rotate_each(x, angles, "fourier")[0],
-            "mirrored": x.flip(-1),
-            "quarter turn": torch.rot90(x, 1, (-2, -1)),
-        }.items():
-            found.setdefault(prefix + name, []).append(predict(classifier, images).cpu())
-    return {k: torch.cat(v) for k, v in found.items()} | {prefix + "labels": test.labels()}
-
-
-def judge(scores: dict[str, Tensor]) -> dict[str, dict]:
-    """AUCs with intervals, of three classes and of two: substructure or none."""
-    found = {}
-    for name, values in scores.items():
-        before, comma, which = name.rpartition(", ")
-        if which == "labels":
-            continue
-        prefix = before + comma
-        labels = scores[prefix + "labels"]
-        chances = values.softmax(1)
-        intervals = auc_with_intervals(chances, labels, CLASSES)
-        row = {k: [v.value, v.low, v.high] for k, v in intervals.items()}
-        row["accuracy"] = float((values.argmax(1) == labels).double().mean())
-        off = (values - scores[prefix + "upright"]).abs().max()
-        row["largest change of a score"] = float(off)
-        for k in (1, 2):  # only the lenses without and with that substructure
-            pair = (labels == 0) | (labels == k)
-            two = torch.stack([values[pair, 0], values[pair, k]], 1).softmax(1)
-            one = auc_with_intervals(two, (labels[pair] == k).long(), ("no_sub", CLASSES[k]))
-            v = one[CLASSES[k]]
-            row[f"no_sub or {CLASSES[k]}"] = [v.value, v.low, v.high]
-        found[name] = row
-    return found
+SEEN = 600  # training images that a card says the likes of
 
 
 def ship(task: Task) -> None:
@@ -303,7 +56,9 @@ def ship(task: Task) -> None:
     classifier = network(task)
     classifier.load_state_dict(best["state_dict"])
     sets, images = task.sets, lens_recipe(task.sets.model, task.sets.pixels)
-    middle, those = (f"crop_centre(flux, {task.crop})", "all") if task.crop else ("flux", "both")
+    middle, those = (f"crop_center(flux, {task.crop})", "all") if task.crop else ("flux", "both")
+    crop = [("crop_center", {"size": task.crop})] if task.crop else []
+    steps = (*crop, ("sqrt_stretch", {}), ("standardize_each", {}))
     group = "none" if task.network == "plain" else task.network
     settings = {"group": group, "in_channels": 1, "classes": 3}
     settings |= {"width": task.width, "stem": task.stem, "exact_size": True}
@@ -318,7 +73,10 @@ def ship(task: Task) -> None:
             f"macro AUC, {k} test images (seed 2)": round(v["macro"][0], 4)
             for k, v in result["test"].items()
         },
-        prepare=f"standardise_each(sqrt_stretch({middle})), {those} of equivlab.data",
+        prepare=f"standardize_each(sqrt_stretch({middle})), {those} of equivlab.data",
+        classes=CLASSES,
+        steps=steps,
+        seen=measure(torch.from_numpy(simulate(images, range(SEEN), 0)[0]), Preparation(steps)),
     )
     size = "" if images.camera.pixels == 64 else f"{images.camera.pixels}px-"
     name = f"lenses-{sets.model.lower()}-{size}{task.network.lower()}"
@@ -346,75 +104,105 @@ def show(results: list[dict], tests: list[str]) -> None:
         )
 
 
+def options() -> argparse.ArgumentParser:
+    """A subcommand for each thing to do; each takes only the options that mean something to it."""
+    images = argparse.ArgumentParser(add_help=False)
+    images.add_argument("--model", default="II", help="of the lenses: I, II, III or IV")
+    images.add_argument("--pixels", type=int, help="instead of the model's own")
+    images.add_argument("--per-class", type=int, default=3000)
+    images.add_argument("--galaxies", default="", help="an .npz file of real galaxies as sources")
+    images.add_argument("--workers", type=int, default=1, help="processes that simulate, load")
+    training = argparse.ArgumentParser(add_help=False, parents=[images])
+    training.add_argument("--networks", nargs="+", default=list(GROUPS), choices=list(GROUPS))
+    training.add_argument("--width", type=int, default=16)
+    training.add_argument("--stem", default="full")
+    training.add_argument("--epochs", type=int, default=8)
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--augment", default="quarter", choices=["none", "quarter", "any"])
+    training.add_argument("--crop", type=int, help="the middle so many pixels, once turned")
+    training.add_argument("--renew", type=int, default=0, help="batches that renew the norms")
+    training.add_argument("--batch-size", type=int, default=Task.batch_size)
+    training.add_argument("--threads", type=int, default=torch.get_num_threads())
+    shares = argparse.ArgumentParser(add_help=False, parents=[training])
+    shares.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
+    shares.add_argument("--equal-steps", action="store_true", help="at every share of labels")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    what = parser.add_subparsers(dest="what", required=True)
+    what.add_parser("main", parents=[training], help="train and test each network")
+    what.add_parser("scores", parents=[training], help="main without the intervals")
+    what.add_parser("fixed", parents=[training], help="the fixed-orientation defect")
+    what.add_parser("labels", parents=[shares], help="fewer labels, from scratch")
+    moving = what.add_parser("transfer", parents=[shares], help="Model I first, then this one")
+    moving.add_argument("--first-per-class", type=int, help="Model I images of a class")
+    moving.add_argument("--lr", type=float, default=Task.lr, help="of the run after the first")
+    moving.add_argument("--tune", default="all", choices=["all", "gradual", "frozen"])
+    what.add_parser("ship", parents=[shares], help="weights of finished runs into the package")
+    what.add_parser("sets", parents=[images], help="simulate, and no more")
+    what.add_parser("table", help="what is done so far")
+    return parser
+
+
+def tasks(a: argparse.Namespace) -> list[Task]:
+    """One training for each network asked for."""
+    sets = Sets(a.model, a.pixels, a.per_class, galaxies=a.galaxies, workers=a.workers)
+    same = {"seed": a.seed, "augment": a.augment, "crop": a.crop, "renew": a.renew}
+    return [Task(n, sets, a.width, a.stem, a.epochs, a.batch_size, **same) for n in a.networks]
+
+
+def parts(task: Task, a: argparse.Namespace) -> list[Task]:
+    """The training with each share of the labels: fewer images, more epochs.
+
+    The number of steps falls with the square root of the share, or not at all (`--equal-steps`).
+    """
+    share = (lambda fraction: fraction) if a.equal_steps else math.sqrt
+    return [
+        replace(task, fraction=fraction, epochs=round(a.epochs / share(fraction)))
+        for fraction in a.fractions
+    ]
+
+
+def transfer(task: Task, a: argparse.Namespace) -> list[dict]:
+    """Model I first; then what it learned goes on with each share of the labels."""
+    # The first run is the one whose weights the package has, whatever the second does.
+    images = Sets("I", 64, a.first_per_class or a.per_class)
+    first = replace(task, sets=images, augment=Task.augment, crop=None, renew=0)
+    run(first)
+    change = {"start": f"transfer{a.first_per_class or ''}", "lr": a.lr, "tune": a.tune}
+    return [run(replace(part, **change), first) for part in parts(task, a)]
+
+
 def main() -> None:
     """Do what is asked for and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=WHAT)
-    parser.add_argument("--networks", nargs="+", default=list(GROUPS), choices=list(GROUPS))
-    parser.add_argument("--model", default="II")
-    parser.add_argument("--pixels", type=int)
-    parser.add_argument("--per-class", type=int, default=3000)
-    parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--stem", default="full")
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--galaxies", default="", help="an .npz file of real galaxies as sources")
-    parser.add_argument("--first-per-class", type=int, help="Model I images of a class to begin on")
-    parser.add_argument("--lr", type=float, default=Task.lr, help="of the run after the first")
-    parser.add_argument("--tune", default="all", choices=["all", "gradual", "frozen"])
-    parser.add_argument("--augment", default="quarter", choices=["none", "quarter", "any"])
-    parser.add_argument("--equal-steps", action="store_true", help="at every share of labels")
-    parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
-    parser.add_argument("--crop", type=int, help="the middle so many pixels, of the turned image")
-    parser.add_argument("--renew", type=int, default=0, help="batches that renew the norms")
-    parser.add_argument("--batch-size", type=int, default=Task.batch_size)
-    parser.add_argument("--workers", type=int, default=1, help="processes that simulate, load")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    a = parser.parse_args()
-    torch.set_num_threads(a.threads)
-    sets = Sets(a.model, a.pixels, a.per_class, galaxies=a.galaxies, workers=a.workers)
-    base = [
-        Task(
-            n, sets, a.width, a.stem, a.epochs, a.batch_size,
-            seed=a.seed, augment=a.augment, crop=a.crop, renew=a.renew,
-        )
-        for n in a.networks
-    ]  # fmt: skip
+    a = options().parse_args()
+    if "threads" in a:
+        torch.set_num_threads(a.threads)
     tests = ["upright", "rotated", "mirrored"]
     results: list[dict] = []
-    if a.what == "sets":
-        for name in ("train", "validate", "test"):
-            sets.make(name)
-    elif a.what == "scores":
-        for task in base:
-            train_and_test(task)
-    elif a.what == "main":
-        results = [run(task) for task in base]
-    elif a.what == "fixed":
-        fixed = replace(sets, orientation="fixed")
-        results = [run(replace(task, sets=fixed)) for task in base]
-        tests = ["upright", "random orientations, upright"]
-    elif a.what in ("labels", "transfer", "ship"):
-        for task in base:
-            # The first run is the one whose weights the package has, whatever the second does.
-            first = Sets("I", 64, a.first_per_class or a.per_class)
-            first = replace(task, sets=first, augment=Task.augment, crop=None, renew=0)
-            start = f"transfer{a.first_per_class or ''}"
-            if a.what == "transfer":
-                run(first)
-            for fraction in a.fractions:
-                # Fewer images, more epochs: the number of steps falls with the square root.
-                share = fraction if a.equal_steps else math.sqrt(fraction)
-                part = replace(task, fraction=fraction, epochs=round(a.epochs / share))
-                if a.what == "ship":
+    match a.what:
+        case "table":
+            results = [json.loads(path.read_text()) for path in sorted(RUNS.glob("*/result.json"))]
+        case "sets":
+            for name in ("train", "validate", "test"):
+                Sets(a.model, a.pixels, a.per_class, galaxies=a.galaxies, workers=a.workers).make(
+                    name
+                )
+        case "scores":
+            for task in tasks(a):
+                train_and_test(task)
+        case "main":
+            results = [run(task) for task in tasks(a)]
+        case "fixed":
+            tests = ["upright", "random orientations, upright"]
+            for task in tasks(a):
+                results.append(run(replace(task, sets=replace(task.sets, orientation="fixed"))))
+        case "labels":
+            results = [run(part) for task in tasks(a) for part in parts(task, a)]
+        case "transfer":
+            results = [result for task in tasks(a) for result in transfer(task, a)]
+        case "ship":
+            for task in tasks(a):
+                for part in parts(task, a):
                     ship(part)
-                elif a.what == "transfer":
-                    part = replace(part, start=start, lr=a.lr, tune=a.tune)
-                    results.append(run(part, first))
-                else:
-                    results.append(run(part))
-    else:
-        results = [json.loads(path.read_text()) for path in sorted(RUNS.glob("*/result.json"))]
     if results:
         show(results, tests)
 

@@ -3,6 +3,7 @@
     make bench                                   # rows up to 4 GMAC, a few minutes
     make bench ARGS="--most-gmac 1000"           # every row of the grid, many hours
     make bench ARGS="--peers e2cnn escnn"        # with peers, where they are installed
+    make bench ARGS="--group C8 C16 SO2 --peers escnn"      # filters of circular harmonics
 
 Each layer is timed against the `torch.nn.Conv2d` with as many input and output maps. All take
 turns, in an order that is shuffled in each round, so that a noisy machine slows all and nobody
@@ -20,27 +21,28 @@ Peers get their input wrapped in their own tensor class beforehand, as between t
 from __future__ import annotations
 
 import argparse
+import csv
 import itertools
 import os
 import platform
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median, quantiles
 from typing import Any
 
 import torch
+from timing import Call, both_ways, cell, in_turns, ratios
 from torch import Tensor, nn
 
-from equivlab.groups import P4
-from equivlab.nn import GroupConv2d, LiftingConv2d
+from equivlab.fields import CircleIrreps
+from equivlab.groups import SO2, CircleGroup, PointGroup, group_of
+from equivlab.nn import GroupConv2d, LiftingConv2d, SteerableConv2d
 
 WIDTHS, KERNELS, SIZES, BATCHES = (64, 128, 256), (3, 5), (28, 64, 150), (1, 16, 64)
 FORMATS = {"contiguous": torch.contiguous_format, "channels-last": torch.channels_last}
 USES = ("forward", "both", "unchanged")
-TURN = 1e6  # nanoseconds; a shorter call would mostly measure the caches that others emptied
+TURN = 1e-3  # seconds; a shorter call would mostly measure the caches that others emptied
 IMAGE_CHANNELS = 3
+MAX_FREQUENCY = 2  # of SO2: fields are functions on the circle, 5 channels each
 
 
 @dataclass(frozen=True)
@@ -53,67 +55,92 @@ class Row:
     size: int
     batch: int
     memory: str
+    group: str = "P4"
+
+    @property
+    def symmetry(self) -> PointGroup | CircleGroup:
+        found = group_of(self.group)
+        if found is None:
+            raise ValueError("The ordinary layer is in every row: leave the group none out.")
+        return found
+
+    @property
+    def order(self) -> int:
+        """How many maps a field has."""
+        found = self.symmetry
+        return found.order if isinstance(found, PointGroup) else 2 * MAX_FREQUENCY + 1
+
+    @property
+    def fields(self) -> int:
+        return self.width // self.order
+
+    @property
+    def maps_out(self) -> int:
+        return self.fields * self.order
 
     @property
     def maps_in(self) -> int:
-        return IMAGE_CHANNELS if self.kind == "lifting" else self.width
+        return IMAGE_CHANNELS if self.kind == "lifting" else self.maps_out
+
+    @property
+    def irreps(self) -> str:
+        """Those of the fields of SO2."""
+        return " + ".join(f"{self.fields}x{k}" for k in range(MAX_FREQUENCY + 1))
 
     @property
     def gmac(self) -> float:
         """Billions of multiplications in one forward pass."""
         pixels = self.batch * self.size**2
-        return pixels * self.maps_in * self.width * self.kernel**2 / 1e9
+        return pixels * self.maps_in * self.maps_out * self.kernel**2 / 1e9
 
 
-def grid(most_gmac: float) -> tuple[list[Row], int]:
-    """The rows that cost no more than `most_gmac`, and how many were left out."""
-    kinds = ("lifting", "group")
-    every = [
-        Row(*values)
-        for values in itertools.product(kinds, WIDTHS, KERNELS, SIZES, BATCHES, FORMATS)
-    ]
+def grid(most_gmac: float, groups: list[str]) -> tuple[list[Row], int]:
+    """The rows that cost no more than `most_gmac`, and how many were left out.
+
+    Filters of harmonics in one memory format and of 5 and 7 pixels: of 3 pixels peers have more of
+    them than we, who leave those out that alias.
+    """
+    kinds, every = ("lifting", "group"), []
+    for group in groups:
+        steerable = group not in ("P4", "P4M")
+        kernels, formats = ((5, 7), ["contiguous"]) if steerable else (KERNELS, list(FORMATS))
+        every += [
+            Row(*values, group)
+            for values in itertools.product(kinds, WIDTHS, kernels, SIZES, BATCHES, formats)
+        ]
     rows = [row for row in every if row.gmac <= most_gmac]
     return rows, len(every) - len(rows)
 
 
-Call = Callable[[], object]
-
-
-def caller(layer: Callable[[Any], Any], x: object, use: str) -> Call:
-    """What is timed, for a layer and a way of use; `main` sees to gradients."""
-    if use != "both":
-        return lambda: layer(x)
-
-    def tensor(y: Any) -> Tensor:
-        return y if isinstance(y, Tensor) else y.tensor  # peers wrap it
-
-    upstream = torch.ones_like(tensor(layer(x)))  # in the memory format of the output
-
-    def both() -> None:
-        tensor(layer(x)).backward(upstream)
-
-    return both
-
-
 def plain_layer(row: Row) -> nn.Module:
     """The ordinary convolution of the same width."""
-    return nn.Conv2d(row.maps_in, row.width, row.kernel, padding=row.kernel // 2)
+    return nn.Conv2d(row.maps_in, row.maps_out, row.kernel, padding=row.kernel // 2)
 
 
 def our_layer(row: Row) -> nn.Module:
-    """The layer of equivlab, P4."""
-    fields = row.width // P4.order
+    """The layer of equivlab."""
+    group, window = row.symmetry, {"padding": row.kernel // 2}
+    if isinstance(group, CircleGroup):
+        ins = f"{IMAGE_CHANNELS}x0" if row.kind == "lifting" else row.irreps
+        blocks = (CircleIrreps.parse(one, group) for one in (ins, row.irreps))
+        return SteerableConv2d(*blocks, row.kernel, **window)
     if row.kind == "lifting":
-        return LiftingConv2d(P4, IMAGE_CHANNELS, fields, row.kernel, padding=row.kernel // 2)
-    return GroupConv2d(P4, fields, fields, row.kernel, padding=row.kernel // 2)
+        return LiftingConv2d(group, IMAGE_CHANNELS, row.fields, row.kernel, **window)
+    return GroupConv2d(group, row.fields, row.fields, row.kernel, **window)
 
 
 def peer_layer(name: str, row: Row) -> tuple[nn.Module, Callable[[Tensor], object]]:
     """The same layer of e2cnn or escnn, and how it wraps its input."""
     peer = __import__(f"{name}.gspaces", fromlist=["gspaces"])
     layers = __import__(f"{name}.nn", fromlist=["nn"])
-    space = peer.Rot2dOnR2(4) if name == "e2cnn" else peer.rot2dOnR2(4)
-    regular = layers.FieldType(space, row.width // 4 * [space.regular_repr])
+    make = peer.Rot2dOnR2 if name == "e2cnn" else peer.rot2dOnR2
+    if row.symmetry == SO2:
+        space = make(-1, maximum_frequency=MAX_FREQUENCY)
+        irreps = [space.irrep(k) for k in range(MAX_FREQUENCY + 1)]
+        regular = layers.FieldType(space, row.fields * irreps)
+    else:
+        space = make(row.order)
+        regular = layers.FieldType(space, row.fields * [space.regular_repr])
     scalar = layers.FieldType(space, IMAGE_CHANNELS * [space.trivial_repr])
     source = scalar if row.kind == "lifting" else regular
     layer = layers.R2Conv(source, regular, row.kernel, padding=row.kernel // 2)
@@ -125,47 +152,22 @@ def contenders(row: Row, peers: list[str], use: str) -> dict[str, Call]:
     memory = FORMATS[row.memory]
     x = torch.randn(row.batch, row.maps_in, row.size, row.size).to(memory_format=memory)
     x.requires_grad_(use == "both" and row.kind == "group")
-    regular = x.unflatten(1, (-1, P4.order)) if row.kind == "group" else x
+    fields = row.kind == "group" and isinstance(row.symmetry, PointGroup)
+    regular = x.unflatten(1, (-1, row.order)) if fields else x
 
     def ready(layer: nn.Module) -> nn.Module:
         return layer.train(use != "unchanged").to(memory_format=memory)
 
+    def caller(layer: Callable[[Any], Any], given: Any) -> Call:
+        return both_ways(layer, given, leaf=False) if use == "both" else lambda: layer(given)
+
     regular = regular.detach().requires_grad_(x.requires_grad)
-    calls = {"plain": caller(ready(plain_layer(row)), x, use)}
-    calls["equivlab"] = caller(ready(our_layer(row)), regular, use)
+    calls = {"plain": caller(ready(plain_layer(row)), x)}
+    calls["equivlab"] = caller(ready(our_layer(row)), regular)
     for name in peers:
         layer, wrap = peer_layer(name, row)
-        calls[name] = caller(ready(layer), wrap(x), use)
+        calls[name] = caller(ready(layer), wrap(x))
     return calls
-
-
-def turn(call: Call, count: int) -> float:
-    """CPU time of `count` calls."""
-    start = time.process_time_ns()
-    for _ in range(count):
-        call()
-    return float(time.process_time_ns() - start)
-
-
-def ratios(calls: dict[str, Call], seconds: float, order: random.Random) -> dict[str, list[float]]:
-    """Call all in turn for some seconds; each one's time over that of the plain layer."""
-    for call in list(calls.values()) * 2:
-        call()
-    count = max(1, round(TURN / turn(calls["plain"], 1)))
-    out: dict[str, list[float]] = {name: [] for name in calls if name != "plain"}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(out.values()))) < 5:
-        shuffled = order.sample(list(calls), len(calls))
-        spent = {name: turn(calls[name], count) for name in shuffled}
-        for name, found in out.items():
-            found.append(spent[name] / spent["plain"])
-    return out
-
-
-def cell(values: list[float]) -> str:
-    """Median and quartiles."""
-    low, _, high = quantiles(values, n=4)
-    return f"{median(values):.2f} ({low:.2f}–{high:.2f})"
 
 
 def main() -> None:
@@ -175,30 +177,39 @@ def main() -> None:
     parser.add_argument("--above-gmac", type=float, default=0.0, help="leave cheaper rows out")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each number")
     parser.add_argument("--peers", nargs="*", default=[], choices=["e2cnn", "escnn"])
+    parser.add_argument("--group", nargs="+", default=["P4"], help="P4, P4M, C8, C16, SO2, ...")
+    parser.add_argument("--csv", help="a file for the rows, as in results/planar.csv")
     parser.add_argument("--only", help="rows whose text has this, such as 'group 64 k3 28² b1 '")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    order = random.Random(0)
-    rows, left_out = grid(arguments.most_gmac)
+    rows, left_out = grid(arguments.most_gmac, arguments.group)
     names = ["equivlab", *arguments.peers]
     print(f"torch {torch.__version__}, {platform.machine()}, one thread, CPU time;")
     print(f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', '')}; median (quartiles) of ratios")
-    print("| layer | " + " | ".join(f"{use}: {name}" for use in USES for name in names) + " |")
+    head = ["layer", *(f"{use}: {name}" for use in USES for name in names)]
+    lines = [head]
+    print("| " + " | ".join(head) + " |")
     print("|---" * (1 + len(USES) * len(names)) + "|")
     for row in rows:
         if row.gmac <= arguments.above_gmac:
             continue
         label = f"{row.kind} {row.width} k{row.kernel} {row.size}² b{row.batch} {row.memory}"
+        label = label if row.group == "P4" else f"{row.group} {label}"
         if arguments.only and arguments.only not in label:
             continue
         cells = []
         for use in USES:
             with torch.set_grad_enabled(use != "unchanged"):
                 calls = contenders(row, arguments.peers, use)
-                found = ratios(calls, arguments.seconds, order)
+                spent = in_turns(calls, rounds=5, seconds=arguments.seconds, turn=TURN)
+            found = ratios(spent, "plain")
             cells += [cell(found[name]) for name in names]
-        print(f"| {label} | " + " | ".join(cells) + " |", flush=True)
+        lines.append([label, *cells])
+        print("| " + " | ".join(lines[-1]) + " |", flush=True)
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as stream:
+            csv.writer(stream, lineterminator="\n").writerows(lines)
     print(f"\n{left_out} rows of more than {arguments.most_gmac} GMAC left out.")
 
 

@@ -6,7 +6,7 @@ The 7101 molecules of the QML subset, not the published file of 7165; the folds 
 `equivlab.data.qm7`. For each fold: energies linear in the numbers of H, C, N, O and S are fitted
 to the other four by least squares, and a network on points learns what is left. `--validate`
 tests on a tenth of the training molecules instead, to choose settings by; the network after the
-last epoch is tested once. Neighbours are found once, for all molecules. A killed run goes on from
+last epoch is tested once. Neighbors are found once, for all molecules. A killed run goes on from
 its last stored epoch.
 """
 
@@ -17,17 +17,16 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from kept import RUNS, keep
+from kept import RUNS, keep, parsed
+from regression import train
 from torch import Tensor, nn
 
-from equivlab.checkpoint import read_tensors, write_tensors
 from equivlab.data import qm7
 from equivlab.models.points import PointNetwork
-from equivlab.nn.space import Neighbours, find_neighbours
+from equivlab.nn.space import Neighbors, find_neighbors
 
 KERNEL_RIDGE_MAE = 10.0  # on Coulomb eigenvalues, same molecules
 STORE_EVERY = 5
@@ -41,15 +40,15 @@ class Molecules:
     energies: Tensor  # (B,)
     first_atom: Tensor  # (B + 1,)
     first_pair: Tensor  # (B + 1,)
-    near: Neighbours
+    near: Neighbors
 
-    def batch(self, some: Tensor) -> tuple[Tensor, Neighbours, Tensor]:
+    def batch(self, some: Tensor) -> tuple[Tensor, Neighbors, Tensor]:
         """Species, neighbours and molecule numbers of the molecules `some` ``(b,)``."""
         atoms, owner = ranges(self.first_atom, some)
         pairs, _ = ranges(self.first_pair, some)
         moved = torch.zeros(len(self.species), dtype=torch.long)
         moved[atoms] = torch.arange(len(atoms))
-        near = Neighbours(
+        near = Neighbors(
             moved[self.near.source[pairs]],
             moved[self.near.target[pairs]],
             self.near.vector[pairs],
@@ -71,7 +70,7 @@ def molecules(data: dict[str, Tensor], cutoff: float) -> Molecules:
     """Find all neighbours."""
     there = data["Z"] > 0
     owner = there.nonzero()[:, 0]
-    near = find_neighbours(data["R"][there], cutoff, owner)
+    near = find_neighbors(data["R"][there], cutoff, owner)
     counts = [torch.bincount(o, minlength=len(there)) for o in (owner, owner[near.target])]
     first_atom, first_pair = (F.pad(count.cumsum(0), (1, 0)) for count in counts)
     return Molecules(data["Z"][there].long(), data["E"], first_atom, first_pair, near)
@@ -87,91 +86,16 @@ def network(cutoff: float, arguments: argparse.Namespace) -> PointNetwork:
     """The network, its weights drawn with the seed."""
     torch.manual_seed(arguments.seed)
     return PointNetwork(
-        1,
-        cutoff,
-        hidden=arguments.hidden,
+        arguments.hidden,
+        classes=1,
+        cutoff=cutoff,
         layers=arguments.layers,
         species=17,
-        degree=arguments.degree,
+        lmax=arguments.degree,
         radial=16,
-        mean_neighbours=10.0,
+        mean_neighbors=10.0,
         pooling="sum",
     )
-
-
-def train(
-    model: nn.Module,
-    all_of_them: Molecules,
-    target: Tensor,
-    learn: Tensor,
-    arguments: argparse.Namespace,
-    path: Path,
-) -> nn.Module:
-    """Minimise the mean absolute error; gives the running average of the weights."""
-    optimiser = torch.optim.Adam(model.parameters(), lr=arguments.lr)
-    average = {name: value.clone() for name, value in model.state_dict().items()}
-    done = resume(path, model, average, optimiser)
-    steps = math.ceil(len(learn) / arguments.batch)
-    for epoch in range(done, arguments.epochs):
-        order = learn[torch.randperm(len(learn), generator=torch.Generator().manual_seed(epoch))]
-        total = 0.0
-        for step, some in enumerate(order.split(arguments.batch)):
-            progress = (epoch + step / steps) / arguments.epochs
-            warm = min(1.0, (epoch * steps + step + 1) / 100)
-            rate = arguments.lr * warm * (1 + math.cos(math.pi * progress)) / 2
-            optimiser.param_groups[0]["lr"] = rate
-            optimiser.zero_grad()
-            loss = F.l1_loss(model(*all_of_them.batch(some))[:, 0], target[some])
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-            optimiser.step()
-            total += loss.item()
-            with torch.no_grad():
-                for name, value in model.state_dict().items():
-                    average[name].lerp_(value, 0.005)
-        if (epoch + 1) % STORE_EVERY == 0 or epoch + 1 == arguments.epochs:
-            store(path, model, average, optimiser, epoch + 1)
-            print(f"  epoch {epoch + 1}: loss {total / steps:.4f}", flush=True)
-    model.load_state_dict(average)
-    return model.eval()
-
-
-def store(
-    path: Path,
-    model: nn.Module,
-    average: dict[str, Tensor],
-    optimiser: torch.optim.Adam,
-    epoch: int,
-) -> None:
-    """Weights, their average, and Adam's state as one file."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.items()}
-    for number, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{name}": value for name, value in values.items()}
-    write_tensors(tensors, path, {"epoch": str(epoch)})
-
-
-def resume(
-    path: Path, model: nn.Module, average: dict[str, Tensor], optimiser: torch.optim.Adam
-) -> int:
-    """Take up the run in `path`, if there is one; the epochs it has done."""
-    if not path.exists():
-        return 0
-    tensors, notes = read_tensors(path)
-    state: dict[int, dict[str, Tensor]] = {}
-    weights = {}
-    for key, value in tensors.items():
-        kind, name = key.split(".", 1)
-        if kind == "model":
-            weights[name] = value
-        elif kind == "average":
-            average[name] = value
-        else:
-            number, name = name.split(".")
-            state.setdefault(int(number), {})[name] = value
-    model.load_state_dict(weights)
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
-    return int(notes["epoch"])
 
 
 @torch.no_grad()
@@ -204,7 +128,15 @@ def one_fold(
     stem += "-validate" if arguments.validate else ""
     started = time.process_time()
     train(
-        model, all_of_them, (rest / scale).float(), learn, arguments, RUNS / f"{stem}.safetensors"
+        model,
+        lambda some, generator: all_of_them.batch(some),
+        (rest / scale).float(),
+        learn,
+        RUNS / f"{stem}.safetensors",
+        epochs=arguments.epochs,
+        lr=arguments.lr,
+        size=arguments.batch,
+        store_every=STORE_EVERY,
     )
     off = predict(model, all_of_them, judge).double() * scale - rest[judge]
     result = {
@@ -233,13 +165,9 @@ def main() -> None:
     parser.add_argument("--cutoff", type=float, default=5.0)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=5e-3)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="points", help="of the files, for other settings")
     parser.add_argument("--validate", action="store_true", help="test on a tenth of the training")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    RUNS.mkdir(exist_ok=True)
+    arguments = parsed(parser)
     data = qm7(arguments.data)
     all_of_them = molecules(data, arguments.cutoff)
     found = [one_fold(fold, data, all_of_them, arguments) for fold in arguments.folds]

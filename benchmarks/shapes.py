@@ -20,13 +20,13 @@ import os
 import time
 
 import torch
-from kept import RUNS, keep
+from kept import RUNS, keep, parsed
 from torch import Tensor, nn
 
 from equivlab.data import blob_grids, modelnet10
-from equivlab.data.shape_rotation import random_rotations
+from equivlab.data.shapes.rotation import random_rotations
 from equivlab.models.space import PlainCNN3d, SmoothSteerableCNN3d
-from equivlab.train import accuracy, fit
+from equivlab.training import accuracy, fit
 
 GRID = {"size": 18, "spacing": 3.0, "sigma": 2.0}  # spacing and sigma in voxels
 SHIFT, SCALE = 1.5, 0.1
@@ -62,8 +62,8 @@ def network(name: str, seed: int, dropout: float) -> nn.Module:
     torch.manual_seed(seed)
     kind = name.removesuffix("+full")
     if kind == "steerable":
-        return SmoothSteerableCNN3d(10, dropout=dropout)
-    return PlainCNN3d(10, dropout=dropout, widths=WIDE if kind == "wide" else PLAIN)
+        return SmoothSteerableCNN3d(dropout=dropout)
+    return PlainCNN3d(dropout=dropout, widths=WIDE if kind == "wide" else PLAIN)
 
 
 def held_out(data: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -119,13 +119,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--lr", type=float, default=5e-3)
     parser.add_argument("--dropout", type=float, default=0.2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--shapes", type=int, help="only so many, to try the program")
     parser.add_argument("--validate", action="store_true", help="test on held-out training shapes")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    RUNS.mkdir(exist_ok=True)
+    arguments = parsed(parser)
     data = modelnet10(arguments.data)
     if arguments.validate:
         data = held_out(data)

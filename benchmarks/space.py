@@ -24,19 +24,19 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import time
 from collections.abc import Callable
-from statistics import median, quantiles
+from statistics import median
 
 import torch
 from e3nn import o3
 from e3nn.nn import FullyConnectedNet
 from e3nn.nn.models.v2106.points_convolution import Convolution
+from timing import Call, both_ways, cell, in_turns, ratios
 from torch import Tensor, nn
 
 from equivlab.fields import IrrepMaps, rotate_voxels
-from equivlab.nn import PointConv, SteerableConv3d, find_neighbours
-from equivlab.nn.space_kernel import evaluate_basis
+from equivlab.nn import PointConv, SteerableConv3d, find_neighbors
+from equivlab.nn.space.kernel import evaluate_basis
 from equivlab.so3 import SO3
 
 VOXEL_IRREPS = "16x0e + 8x1o + 4x2e"
@@ -45,8 +45,6 @@ POINT_IRREPS = "16x0e + 16x1o + 16x2e"
 POINTS, NEIGHBOURS = 1000, 23
 RADIAL, HIDDEN = 8, 32
 USES = ("forward", "both", "unchanged")
-
-Call = Callable[[], object]
 
 
 class Naive(SteerableConv3d):
@@ -60,18 +58,19 @@ class Naive(SteerableConv3d):
             power = basis.square().sum((1, 2, 3, 4, 5), keepdim=True) / basis.shape[1]
             parts.append((basis / power.sqrt()).flatten())
         self.basis = torch.cat(parts).to(self.weight)
-        self._memo = None
+        self._memo = type(self._memo)()  # nothing remembered
         return super().forward(x)
 
 
 def caller(call: Callable[[Tensor], Tensor], x: Tensor, use: str) -> Call:
-    """What is timed."""
-    if use == "unchanged":
-        return lambda: torch.no_grad()(call)(x)
-    if use == "forward":
-        return lambda: call(x)
-    upstream = torch.ones_like(call(x))
-    return lambda: call(x).backward(upstream)
+    """What is timed; `compared` sees to gradients."""
+    return both_ways(call, x, leaf=False) if use == "both" else lambda: call(x)
+
+
+def compared(calls: dict[str, Call], base: str, use: str, seconds: float) -> dict[str, list[float]]:
+    """The times of all over that of `base`."""
+    with torch.set_grad_enabled(use != "unchanged"):
+        return ratios(in_turns(calls, rounds=7, seconds=seconds), base)
 
 
 def voxels(size: int, batch: int, use: str) -> dict[str, Call]:
@@ -105,7 +104,7 @@ def points(use: str) -> dict[str, Call]:
     positions = 10 * torch.rand(POINTS, 3, generator=generator)
     gaps = torch.cdist(positions, positions).flatten().sort().values
     cutoff = float(gaps[POINTS * (NEIGHBOURS + 1)])
-    near = find_neighbours(positions, cutoff)
+    near = find_neighbors(positions, cutoff)
     irreps = o3.Irreps(POINT_IRREPS)
     sphere = o3.Irreps.spherical_harmonics(2)
     ours = PointConv(irreps, irreps, cutoff, 2, RADIAL, HIDDEN, NEIGHBOURS, self_interaction=False)
@@ -134,30 +133,6 @@ def points(use: str) -> dict[str, Call]:
     return {name: caller(call, x, use) for name, call in calls.items()}
 
 
-def ratios(calls: dict[str, Call], base: str, seconds: float) -> dict[str, list[float]]:
-    """Call all in turn for some seconds; each one's time over that of `base`."""
-    for call in list(calls.values()) * 3:  # e3nn compiles in its first calls
-        call()
-    out: dict[str, list[float]] = {name: [] for name in calls if name != base}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(out.values()))) < 7:
-        spent = {}
-        for name, call in calls.items():
-            start = time.thread_time_ns()
-            call()
-            spent[name] = time.thread_time_ns() - start
-        for name, found in out.items():
-            found.append(spent[name] / spent[base])
-    return out
-
-
-def cell(values: list[float], *, inverse: bool = False) -> str:
-    """Median and quartiles."""
-    values = [1 / value for value in values] if inverse else values
-    low, _, high = quantiles(values, n=4)
-    return f"{median(values):.2f} ({low:.2f}–{high:.2f})"
-
-
 def voxel_table(seconds: float) -> None:
     """Time over that of nn.Conv3d."""
     layer = SteerableConv3d(VOXEL_IRREPS, VOXEL_IRREPS, KERNEL)
@@ -176,7 +151,7 @@ def voxel_table(seconds: float) -> None:
     for size, batch in ((16, 1), (16, 8), (32, 1)):
         cells = []
         for use in USES:
-            found = ratios(voxels(size, batch, use), "plain", seconds)
+            found = compared(voxels(size, batch, use), "plain", use, seconds)
             cells += [cell(found["equivlab"]), cell(found["naive"])]
         print(f"| {size}³, {batch} | " + " | ".join(cells) + " |", flush=True)
 
@@ -187,7 +162,7 @@ def smooth_table(seconds: float) -> None:
     print("| grid, batch | " + " | ".join(USES) + " |\n|---|---|---|---|")
     for size, batch in ((16, 1), (16, 8), (32, 1)):
         cells = [
-            cell(ratios(smooth_voxels(size, batch, use), "plain", seconds)["equivlab"])
+            cell(compared(smooth_voxels(size, batch, use), "plain", use, seconds)["equivlab"])
             for use in USES
         ]
         print(f"| {size}³, {batch} | " + " | ".join(cells) + " |", flush=True)
@@ -203,7 +178,7 @@ def point_table(seconds: float) -> None:
         for name, cells in rows.items():
             calls = points(use)
             pair = {"equivlab": calls["equivlab"], name: calls[name]}
-            cells.append(cell(ratios(pair, "equivlab", seconds)[name]))
+            cells.append(cell(compared(pair, "equivlab", use, seconds)[name]))
     for name, cells in rows.items():
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 

@@ -18,15 +18,13 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from statistics import median
 
 import torch
 import torch.nn.functional as F
+from timing import Calls, both_ways, in_turns, milliseconds
 from torch import Tensor, nn
 
-from equivlab.cuda_graph import training_step
 from equivlab.models.sphere import (
     smooth_spherical_digit_cnn,
     spherical_digit_cnn,
@@ -45,21 +43,9 @@ from equivlab.sphere import (
     spin_ifft,
 )
 from equivlab.sphere import so3_near_identity_grid as near_identity
+from equivlab.training import training_step
 
 BATCH = 32
-Calls = dict[str, Callable[[], object]]
-
-
-def medians(calls: Calls, rounds: int) -> dict[str, float]:
-    """Median CPU milliseconds; one call of each in turn, after two that do not count."""
-    spent: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 2):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            if number > 1:
-                spent[name].append(1e3 * (time.process_time() - start))
-    return {name: median(found) for name, found in spent.items()}
 
 
 def gemm() -> Callable[[], object]:
@@ -76,18 +62,6 @@ def transform_flops(bandwidth: int, degrees: int, signals: int) -> float:
     """Of one pass of the dense route: two Fourier sums and the sum over β."""
     n, K = 2 * bandwidth, 2 * degrees - 1
     return 2.0 * signals * (n**3 * K + n**2 * K**2 + K**2 * n * 2 * degrees)
-
-
-def both_ways(function: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], object]:
-    """Forward and backward to the input and every weight on the way."""
-    upstream = torch.randn_like(function(x).detach())
-    leaf = x.clone().requires_grad_()
-
-    def call() -> None:
-        leaf.grad = None
-        function(leaf).backward(upstream)
-
-    return call
 
 
 def e3nn_layer(ins: int, outs: int, b_in: int, b_out: int) -> tuple[nn.Module, nn.Module]:
@@ -141,7 +115,7 @@ def times(rounds: int) -> None:
         "step, smooth": step_of(smooth_spherical_digit_cnn()),
         "step, spin": step_of(spin_digit_cnn()),
     }
-    found = medians(calls, rounds)
+    found = milliseconds(in_turns(calls, rounds=rounds))
     rate = gflops(found["gemm"])
     pair = 2 * transform_flops(10, 10, BATCH * z)
     share = pair / found["pair"] / 1e6 / rate
@@ -243,7 +217,7 @@ def activations(bandwidth: int = 10) -> None:
     calls = {
         f"{s}×": both_ways(SO3Activation(8, bandwidth, F.silu, s), x.detach()) for s in OVERSAMPLING
     }
-    cost = medians(calls, 7)
+    cost = milliseconds(in_turns(calls, rounds=7))
     print("| SiLU forward and backward, ms | " + " | ".join(f"{cost[k]:.1f}" for k in cost) + " |")
 
 
@@ -266,8 +240,8 @@ def angles(bandwidth: int = 12, top: int = 2, degrees: int = 6) -> None:
         cells = []
         for count in counts:
             layer = SpinActivation(8, bandwidth, top, top, FUNCTIONS[name], count)
-            wanted = spin_fft(rotate_spin(layer(x), R), degrees)
-            found = spin_fft(layer(rotate_spin(x, R)), degrees)
+            wanted = spin_fft(rotate_spin(layer(x), R), lmax=degrees - 1)
+            found = spin_fft(layer(rotate_spin(x, R)), lmax=degrees - 1)
             cells.append(f"{float((found - wanted).norm() / wanted.norm()):.1e}")
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 

@@ -17,23 +17,22 @@ Every epoch is kept in `benchmarks/runs`, so a killed run goes on.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
-from kept import RUNS, keep
-from qm7 import KERNEL_RIDGE_MAE, composition, ranges, resume, store
+from kept import RUNS, keep, parsed
+from qm7 import KERNEL_RIDGE_MAE, composition, ranges
+from regression import train
 from torch import Tensor, nn
 
 from equivlab.data import qm7
-from equivlab.data.shape_rotation import random_rotations
-from equivlab.models.sphere import SphericalMoleculeCNN, smooth_spherical_atom_cnn
-from equivlab.sphere import project_molecule
+from equivlab.data.shapes.rotation import random_rotations
+from equivlab.models.molecules import SphericalMoleculeCNN, smooth_spherical_atom_cnn
+from equivlab.projection import project_molecule
 
 BANDWIDTH, ELEMENTS, BOHR = 10, (1, 6, 7, 8, 16), 0.529177
 NETWORKS = {"smooth": 1e-2, "paper": 5e-3, "planar": 5e-3, "coulomb": 2e-3}  # rates of Adam
@@ -131,46 +130,11 @@ def network(name: str, seed: int) -> nn.Module:
     if name == "coulomb":
         return CoulombNetwork()
     if name == "paper":
-        return SphericalMoleculeCNN(10, BANDWIDTH)
-    atoms = smooth_spherical_atom_cnn(10, BANDWIDTH) if name == "smooth" else planar_atoms()
-    return SphericalMoleculeCNN(10, BANDWIDTH, atoms)
-
-
-def train(
-    model: nn.Module,
-    inputs: Inputs,
-    target: Tensor,
-    learn: Tensor,
-    lr: float,
-    epochs: int,
-    path: Path,
-) -> nn.Module:
-    """Minimise the mean absolute error; gives the running average of the weights."""
-    optimiser = torch.optim.Adam(model.parameters(), lr=lr)
-    average = {name: value.clone() for name, value in model.state_dict().items()}
-    done = resume(path, model, average, optimiser)
-    steps = math.ceil(len(learn) / 32)
-    for epoch in range(done, epochs):
-        generator = torch.Generator().manual_seed(epoch)
-        order, total = learn[torch.randperm(len(learn), generator=generator)], 0.0
-        for step, some in enumerate(order.split(32)):
-            warm = min(1.0, (epoch * steps + step + 1) / 100)
-            falling = (1 + math.cos(math.pi * (epoch + step / steps) / epochs)) / 2
-            optimiser.param_groups[0]["lr"] = lr * warm * falling
-            optimiser.zero_grad()
-            loss = F.l1_loss(model(*inputs.batch(some, generator)), target[some])
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-            optimiser.step()
-            total += loss.item()
-            with torch.no_grad():
-                for name, value in model.state_dict().items():
-                    kept = average[name]
-                    _ = kept.lerp_(value, 0.005) if kept.is_floating_point() else kept.copy_(value)
-        store(path, model, average, optimiser, epoch + 1)
-        print(f"  epoch {epoch + 1}: loss {total / steps:.4f}", flush=True)
-    model.load_state_dict(average)
-    return model.eval()
+        return SphericalMoleculeCNN(10, bandwidth=BANDWIDTH)
+    atoms = (
+        smooth_spherical_atom_cnn(10, bandwidth=BANDWIDTH) if name == "smooth" else planar_atoms()
+    )
+    return SphericalMoleculeCNN(10, bandwidth=BANDWIDTH, features=atoms)
 
 
 @torch.no_grad()
@@ -243,7 +207,8 @@ def run(
     started = time.process_time()
     target = (fold.rest / fold.scale).float()
     lr = arguments.lr or NETWORKS[name]
-    train(model, inputs[0], target, fold.learn, lr, epochs, RUNS / f"{stem}.safetensors")
+    path = RUNS / f"{stem}.safetensors"
+    train(model, inputs[0].batch, target, fold.learn, path, epochs=epochs, lr=lr)
     seconds = time.process_time() - started
     found = {
         "upright": predict(model, inputs[0], fold.judge) * fold.scale,
@@ -282,14 +247,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--coulomb-factor", type=int, default=10, help="its epochs cost little")
     parser.add_argument("--lr", type=float, help="instead of each network's own")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tag", default="", help="of the files, for other settings")
     parser.add_argument("--validate", action="store_true", help="test on a tenth of the training")
     parser.add_argument("--molecules", type=int, help="train on so many only")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    RUNS.mkdir(exist_ok=True)
+    arguments = parsed(parser)
     data = qm7(arguments.data)
     columns = ["upright MAE", "upright RMSE", "turned MAE", "turned RMSE"]
     print(f"| fold | network | parameters | epochs | {' | '.join(columns)} |")

@@ -19,17 +19,18 @@ import time
 from collections.abc import Callable
 
 import torch
-from kept import RUNS, keep
+from kept import RUNS, keep, parsed
 from torch import Tensor, nn
 
-from equivlab.checkpoint import read_tensors, write_tensors
 from equivlab.data import modelnet10
-from equivlab.data.batches import stratified
-from equivlab.data.shape_rotation import random_rotations
+from equivlab.data.sets.batches import stratified
+from equivlab.data.shapes.rotation import random_rotations
 from equivlab.models.sphere import smooth_spherical_shape_cnn
-from equivlab.sphere import project_voxel_surface, s2_fft, s2_ifft
+from equivlab.projection import project_voxel_surface
+from equivlab.sphere import s2_fft, s2_ifft
 from equivlab.sphere.rotation import rotate_coefficients
-from equivlab.train import accuracy, fit, predict
+from equivlab.training import accuracy, fit, predict
+from equivlab.weights.files import read_tensors, write_tensors
 
 CAST, KEPT = 32, 16  # bandwidths of the rays and of what the networks see
 CHANNELS, COPIES = 7, 4
@@ -45,7 +46,7 @@ def signals(grids: Tensor, turns: Tensor | None = None) -> Tensor:
         some = slice(begin, begin + 32)
         turn = None if turns is None else turns[some]
         x = project_voxel_surface(grids[some], bandwidth=CAST, rotation=turn)
-        parts.append(s2_ifft(s2_fft(x, KEPT), KEPT))
+        parts.append(s2_ifft(s2_fft(x, lmax=KEPT - 1), KEPT))
     return torch.cat(parts)
 
 
@@ -145,8 +146,8 @@ def law(grids: Tensor) -> None:
         milliseconds = 1e3 * (time.process_time() - started) / len(grids)
         upright = project_voxel_surface(grids, bandwidth=bandwidth)
         for degrees in (6, 10):
-            wanted = rotate_coefficients(s2_fft(upright, degrees), turns)[..., 1:]
-            off = s2_fft(found, degrees)[..., 1:] - wanted
+            wanted = rotate_coefficients(s2_fft(upright, lmax=degrees - 1), turns)[..., 1:]
+            off = s2_fft(found, lmax=degrees - 1)[..., 1:] - wanted
             errors = (off.norm(dim=(0, 2)) / wanted.norm(dim=(0, 2))).tolist()
             cells = " | ".join(f"{100 * e:.1f} %" for e in errors)
             print(f"| {bandwidth} | {degrees} | {cells} | {milliseconds:.0f} |", flush=True)
@@ -155,7 +156,11 @@ def law(grids: Tensor) -> None:
 def run(name: str, arguments: argparse.Namespace, shapes: Training) -> dict:
     """Train (or go on training) one network and test it once."""
     torch.manual_seed(arguments.seed)
-    model = smooth_spherical_shape_cnn(CHANNELS, 10, KEPT) if name == "spherical" else planar_twin()
+    model = (
+        smooth_spherical_shape_cnn(CHANNELS, 10, bandwidth=KEPT)
+        if name == "spherical"
+        else planar_twin()
+    )
     augmented = name.endswith("+full")
     stem = f"sphere-shapes-{name}-{arguments.epochs}epochs-seed{arguments.seed}{arguments.tag}"
     stem += "-validate" if arguments.validate else ""
@@ -199,15 +204,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--lr", type=float, help="instead of each network's own")
     parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tag", default="", help="of the files, for other settings")
     parser.add_argument("--validate", action="store_true", help="test on a tenth of the training")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--law", action="store_true", help="measure the projection instead")
     parser.add_argument("--shapes", type=int, help="only so many, to try the program")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    RUNS.mkdir(exist_ok=True)
+    arguments = parsed(parser)
     data = modelnet10(arguments.data)
     if arguments.law:
         law(data["x_train"][::40])

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from kept import RUNS, keep
+from kept import RUNS, keep, parsed
 from torch import Tensor, nn
 
-from equivlab.checkpoint import read_tensors
 from equivlab.data import mnist
 from equivlab.models.sphere import (
     planar_digit_cnn,
@@ -33,9 +32,11 @@ from equivlab.models.sphere import (
     spin_digit_cnn,
 )
 from equivlab.nn import SO3Integrate, SO3Moments
+from equivlab.projection import project_image
 from equivlab.so3 import SO3
-from equivlab.sphere import project_image, rotate_s2
-from equivlab.train import accuracy, fit
+from equivlab.sphere import rotate_s2
+from equivlab.training import accuracy, fit
+from equivlab.weights.files import read_tensors
 
 PAPER = {"planar": "0.98 / 0.23 / 0.11", "paper": "0.96 / 0.95 / 0.94"}
 NETWORKS: dict[str, tuple[Callable[..., nn.Module], float]] = {  # and the rate of Adam
@@ -156,17 +157,14 @@ def main() -> None:
     parser.add_argument("--train", nargs="+", default=["NR", "R"], choices=["NR", "R"])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--digits", type=int, help="train on so many only")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--grids", type=int, nargs=3, help="of the smooth network")
     parser.add_argument("--start", help="go on from the weights of this run's file of weights")
     parser.add_argument("--lr", type=float, help="the rate of Adam, if not the network's own")
     parser.add_argument("--validate", action="store_true", help="score on held-out digits")
-    arguments = parser.parse_args()
+    arguments = parsed(parser)
     if bool(arguments.start) != bool(arguments.lr):
         parser.error("--start and --lr go together: the rate at which training goes on")
-    torch.set_num_threads(arguments.threads)
     print("| network | parameters | epochs | NR/NR | R/R | NR/R | paper |")
     print("|---|---|---|---|---|---|---|")
     for name in arguments.networks:

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from browser import chromium
 from nbconvert.preprocessors import ExecutePreprocessor
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from equivlab.widgets.export import OfflineHTMLExporter
+from equivlab.widgets.page.export import OfflineHTMLExporter
 
 SOURCE = """
 from equivlab.data import sky_images
@@ -30,7 +30,6 @@ from equivlab.models import smooth_network
 from equivlab.widgets import RotateImage
 RotateImage(smooth_network({group}), sky_images(3), compare=smooth_network(None))
 """
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def export(group: str, folder: Path) -> Path:
@@ -70,16 +69,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=5)
     arguments = parser.parse_args()
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        raise SystemExit("This benchmark needs Chromium; on Debian: apt install chromium")
     print("| group | frames a second while dragging | paints later than a frame after release |")
     print("|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path,
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         for group in ("P4", "P4M"):
             page = browser.new_page(viewport={"width": 1200, "height": 1000}, offline=True)
             page.goto(export(group, Path(folder)).as_uri())
@@ -87,7 +79,6 @@ def main() -> None:
             result = measure(page, arguments.seconds)
             late = result["paints after release"]
             print(f"| {group} | {result['frames a second']:.0f} | {late} |", flush=True)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -12,31 +12,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import torch
-from playwright.sync_api import Page, sync_playwright
+from browser import chromium
+from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from equivlab.data import furniture
 from equivlab.models import PlainCNN3d, PointNetwork, SteerableCNN3d
 from equivlab.widgets import RotateShape
-from tests.widgets.shape_page import kernel_of, shape_page
+from tests.widgets.live_page import live
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CANVAS = ".equivlab-shape .stage canvas:last-child"
-ASK = """<script>window.kernel = async (content) => (await fetch("/", {
-  method: "POST", body: JSON.stringify(content) })).json();</script>"""
 TURN = """(seconds) => new Promise((done) => {
   const canvas = document.querySelector(CANVAS), box = canvas.getBoundingClientRect();
   const painted = () => Number(canvas.dataset.painted);
@@ -70,47 +65,28 @@ def widgets() -> dict[str, RotateShape]:
     torch.manual_seed(0)
     grids = furniture(2, size=24).x
     clouds = furniture(2, "points", points=256).x
-    steerable, plain = SteerableCNN3d(6), PlainCNN3d(6)
+    steerable, plain = SteerableCNN3d(classes=6), PlainCNN3d(classes=6)
     layers = {"layer": "features.2", "compare_layer": "features.2"}
     return {
         "voxels 24³, steerable and plain": RotateShape(steerable, grids, plain, **layers),
-        "256 points": RotateShape(PointNetwork(6, cutoff=0.4), clouds, layer="gates.1"),
+        "256 points": RotateShape(PointNetwork(classes=6, cutoff=0.4), clouds, layer="gates.1"),
     }
 
 
 @contextmanager
 def served(widget: RotateShape) -> Iterator[tuple[str, list[float]]]:
     """The page's address on this machine, and the CPU seconds of each answer."""
-    answer, seconds = kernel_of(widget), []
-    page = shape_page(widget).replace('<script type="module">', ASK + '<script type="module">')
+    ask, seconds = widget.ask, []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.reply(page.encode(), "text/html; charset=utf-8")
+    def timed(*question: Any) -> Any:
+        started = time.thread_time()
+        found = ask(*question)
+        seconds.append(time.thread_time() - started)
+        return found
 
-        def do_POST(self) -> None:
-            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            started = time.thread_time()
-            found = answer(content)
-            seconds.append(time.thread_time() - started)
-            self.reply(json.dumps(found).encode(), "application/json")
-
-        def reply(self, body: bytes, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", seconds
-    finally:
-        server.shutdown()
+    widget.ask = timed
+    with live(widget) as address:
+        yield address, seconds
 
 
 def measure(page: Page, seconds: float, runs: int) -> dict[str, float]:
@@ -126,19 +102,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        raise SystemExit("This benchmark needs Chromium; on Debian: apt install chromium")
     print(
         "| shapes | frames a second while turned | answers a second | CPU ms of an answer | "
         "questions open at most | paints in the second after release |"
     )
     print("|---|---|---|---|---|---|")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path,
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
+    with chromium() as browser:
         for name, widget in widgets().items():
             with served(widget) as (address, spent):
                 page = browser.new_page(viewport={"width": 1000, "height": 900})
@@ -152,7 +121,6 @@ def main() -> None:
                 f"{result['late']:.0f} |",
                 flush=True,
             )
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
-import shutil
 import statistics
 import sys
 import time
@@ -26,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 import torch
-from playwright.sync_api import Page, sync_playwright
+from browser import chromium
+from playwright.sync_api import Page
 from torch import nn
 
 from tests.widgets.live_page import server_of
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CANVAS = ".equivlab-sphere canvas[tabindex]"
 WATCH = """() => {
   const canvas = document.querySelector(".equivlab-sphere canvas[tabindex]");
@@ -49,12 +48,12 @@ def make(kind: str) -> Any:
     """The widget to measure: HEALPix nside 32, or an equiangular grid of bandwidth 30."""
     from equivlab.data.globes import globe_signals
     from equivlab.models.sphere import spherical_digit_cnn
-    from equivlab.nn.healpix import HealpixToSphere
-    from equivlab.widgets.rotate_sphere import RotateSphere
+    from equivlab.nn.sphere.healpix import HealpixToSphere
+    from equivlab.widgets.globe.rotate_sphere import RotateSphere
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = spherical_digit_cnn(30)
+    model = spherical_digit_cnn()
     if kind == "equiangular":
         return RotateSphere(model, globe_signals(bandwidth=30))
     return RotateSphere(nn.Sequential(HealpixToSphere(1, 32, 30), model), globe_signals(nside=32))
@@ -127,19 +126,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--drags", type=int, default=12)
     arguments = parser.parse_args()
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        raise SystemExit("This benchmark needs Chromium; on Debian: apt install chromium")
     print(
         "| input | frames a second while dragging | lag of features, median ms | worst ms | "
         "answers after the last movement | CPU ms a frame | CPU ms an answer | load per core |"
     )
     print("|---" * 8 + "|")
     spawn = multiprocessing.get_context("spawn")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as browser:
         for kind in ("HEALPix, nside 32", "equiangular"):
             here, there = spawn.Pipe()
             kernel = spawn.Process(target=serve, args=(kind, there), daemon=True)
@@ -151,7 +144,6 @@ def main() -> None:
             print(f"| {kind} | {row}", flush=True)
             page.close()
             kernel.terminate()
-        browser.close()
 
 
 if __name__ == "__main__":

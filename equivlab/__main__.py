@@ -1,10 +1,16 @@
-"""``python -m equivlab``: see `equivlab.training.cli`."""
+"""``python -m equivlab``: see `equivlab.training.commands`, and `equivlab.course.copying`."""
 
 from __future__ import annotations
 
 import sys
 
 if __name__ == "__main__":
-    from equivlab.training.cli import main
+    given = sys.argv[1:] or ["--help"]
+    if given[0] == "course":
+        from equivlab.course.copying import main as course
 
-    main(sys.argv[1:] or ["--help"])
+        course(given[1:])
+    else:
+        from equivlab.training.commands import main
+
+        main(given)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-import tests.nn.test_space_laws as space
-import tests.nn.test_sphere_laws as sphere
-from equivlab.audit import audit
+import tests.nn.space.layers as space
+import tests.nn.sphere.layers as sphere
 from equivlab.data.digits import rotate_each
+from equivlab.equivariance import assert_equivariant, audit
 from equivlab.fields import rotate_maps
 from equivlab.groups import P4, P4M, PointGroup
 from equivlab.models import (
@@ -41,13 +43,13 @@ from equivlab.nn import (
     SO3Moments,
     SpinActivation,
     SteerableConv3d,
-    find_neighbours,
+    find_neighbors,
 )
+from equivlab.projection import project_image
 from equivlab.so3 import SO3
 from equivlab.sphere import (
     healpix_isht,
     healpix_sht,
-    project_image,
     rotate_healpix,
     rotate_s2,
     rotate_so3,
@@ -58,9 +60,10 @@ from equivlab.sphere import (
     spin_fft,
     spin_ifft,
 )
-from equivlab.train import accuracy, fit, predict
+from equivlab.training import accuracy, fit, predict
 from tests.laws import gradient_law_error, law_error, relative, sample
-from tests.nn.test_laws import OTHERS
+from tests.nn.cases import LAYERS
+from tests.nn.planar.layers import OTHERS
 
 NAME = os.environ.get("EQUIVLAB_TEST_DEVICE", "cuda")
 DEVICE = torch.device(NAME)
@@ -164,6 +167,28 @@ def test_spherical_layers(name: str, dtype: torch.dtype) -> None:
 def test_activation_of_few_orders(dtype: torch.dtype) -> None:
     layer = SpinActivation(3, 5, 2, 1)
     assert_same_as_on_the_cpu(layer, sphere.white(layer.in_field, dtype), dtype)
+
+
+def there(value: Any) -> Any:
+    """A tensor, or a dataclass of some, on the device."""
+    if isinstance(value, Tensor):
+        return value.to(DEVICE)
+    if not is_dataclass(value):
+        return value
+    made = [part.name for part in fields(value) if part.init and not part.name.startswith("_")]
+    return type(value)(*(there(getattr(value, name)) for name in made))
+
+
+@DTYPES
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name: str, dtype: torch.dtype) -> None:
+    """The law there, and what the CPU gives in float64."""
+    case = LAYERS[name]
+    layer, given = case.build(dtype).eval(), [there(value) for value in case.given(dtype)]
+    wanted = copy.deepcopy(layer).double()(*case.given(torch.float64)).detach()
+    layer.to(DEVICE)
+    assert relative(layer(*given).detach().cpu(), wanted) <= 4 * SAME[dtype]
+    assert_equivariant(layer, tuple(given), tolerance=LAW[dtype])
 
 
 @DTYPES
@@ -275,13 +300,13 @@ def test_points(dtype: torch.dtype) -> None:
     layer = PointConv(space.ALL_PARITIES, "2x0e + 1x1o + 1x2e", 2.0, 2, dtype=dtype)
     points, batch = space.cloud(dtype)
     x = torch.randn(60, layer.in_field.channels, dtype=dtype)
-    wanted = layer.double()(x.double(), find_neighbours(points.double(), 2.0, batch))
+    wanted = layer.double()(x.double(), find_neighbors(points.double(), 2.0, batch))
     layer, x = layer.to(DEVICE, dtype), x.to(DEVICE)
     points, batch = points.to(DEVICE), batch.to(DEVICE)
-    y = layer(x, find_neighbours(points, 2.0, batch))
+    y = layer(x, find_neighbors(points, 2.0, batch))
     assert relative(y.cpu(), wanted) <= 10 * SAME[dtype]
     for g in SO3.random_elements(2, torch.Generator().manual_seed(1)):
-        near = find_neighbours(layer.in_field.move(g, points, 0 * points[0]), 2.0, batch)
+        near = find_neighbors(layer.in_field.move(g, points, 0 * points[0]), 2.0, batch)
         turned = layer(layer.in_field.act(g, x), near)
         assert relative(turned, layer.out_field.act(g, y)) <= space.POINT_BOUND
 
@@ -292,7 +317,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "spherical_digit_cnn": (spherical_digit_cnn, (1, 60, 60)),
     "smooth_spherical_digit_cnn": (smooth_spherical_digit_cnn, (1, 60, 60)),
     "spin_digit_cnn": (spin_digit_cnn, (1, 60, 60)),
-    "SteerableCNN3d": (lambda: SteerableCNN3d(3), (1, 16, 16, 16)),
+    "SteerableCNN3d": (lambda: SteerableCNN3d(classes=3), (1, 16, 16, 16)),
 }
 
 
@@ -311,13 +336,13 @@ def test_networks(name: str) -> None:
 
 def test_molecules() -> None:
     torch.manual_seed(0)
-    model = PointNetwork(1, 3.0, species=9).eval()
+    model = PointNetwork(classes=1, cutoff=3.0, species=9).eval()
     numbers = torch.tensor([6, 1, 1, 8, 1, 1])
     points = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     batch = torch.tensor([0, 0, 0, 1, 1, 1])
-    wanted = model(numbers, find_neighbours(points, 3.0, batch), batch)
+    wanted = model(numbers, find_neighbors(points, 3.0, batch), batch)
     numbers, points, batch = numbers.to(DEVICE), points.to(DEVICE), batch.to(DEVICE)
-    found = model.to(DEVICE)(numbers, find_neighbours(points, 3.0, batch), batch)
+    found = model.to(DEVICE)(numbers, find_neighbors(points, 3.0, batch), batch)
     assert relative(found.cpu(), wanted) <= 1e-4
 
 
@@ -329,7 +354,9 @@ def test_the_audit() -> None:
 def problem() -> tuple[nn.Module, Tensor, Tensor]:
     """A network with all that has a state, and something to learn."""
     torch.manual_seed(0)
-    model = nn.Sequential(smooth_spherical_digit_cnn(12, 16), nn.Dropout(0.1), nn.Linear(16, 2))
+    model = nn.Sequential(
+        smooth_spherical_digit_cnn(classes=16, bandwidth=12), nn.Dropout(0.1), nn.Linear(16, 2)
+    )
     y = torch.arange(320) % 2
     degree = torch.arange(12).repeat_interleave(2 * torch.arange(12) + 1)
     size = torch.stack([(1.0 + degree) ** -1, (1.0 + degree) ** -1.3])[y]  # rough or smooth

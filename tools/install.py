@@ -5,7 +5,8 @@
 
 It uses the standard library only. On Linux, pip's ordinary torch brings gigabytes of CUDA
 packages; a machine without an NVIDIA driver gets the CPU build instead, or a clear message,
-and one with a driver gets the CUDA build. When nothing has changed since the last complete
+and one with a driver gets the CUDA build. All but torch, and what its CUDA build brings, is checked
+against hashes.txt. When nothing has changed since the last complete
 install, it says nothing and returns at once, without the network.
 """
 
@@ -16,8 +17,10 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CONSTRAINTS = ROOT / "constraints.txt"
+HASHES = ROOT / "hashes.txt"
+COMPILED = ROOT / "equivlab/nn/planar/compiled"
+KERNEL = (ROOT / "hatch_build.py", COMPILED / "kernel.c", *sorted(COMPILED.glob("*.h")))
 STAMP = VENV / "equivlab-installed"  # written last: what the complete install was made from
 STARTED = VENV / "equivlab-install-started"  # still there: an install was cut off
+HASHED = VENV / "equivlab-hashed.txt"  # the part of hashes.txt that an install asks for
 TORCH_HELD = VENV / "equivlab-torch.txt"  # a constraint: the very build that is installed
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -45,14 +52,16 @@ def main(profile: str) -> None:
     STAMP.unlink(missing_ok=True)
     STARTED.touch()
     say("installing into .venv; a first install takes some minutes and about 2 GB")
-    pip("install", "pip==" + pinned("pip"))
-    pip("install", *("hatchling", "setuptools", "--constraint", str(CONSTRAINTS)))
+    install_hashed(hashed("installer") + hashed("lab", "packaging", "setuptools"))
     if sys.platform == "linux":
         install_torch(pinned("torch"), has_nvidia_driver())
     # hatchling builds equivlab and setuptools what comes as source alone (lenstronomy), so
     # no build needs an environment, or a download, of its own.
+    for heading in PROFILES[: PROFILES.index(profile) + 1]:
+        install_hashed(hashed(heading))
     options = ("--constraint", str(CONSTRAINTS), *hold_torch(), "--no-build-isolation")
-    pip("install", *options, "--editable", f"{ROOT}[{profile}]")
+    with tempfile.TemporaryDirectory() as folder:
+        pip("install", *options, "--editable", f"{ROOT}[{profile}]", path=a_compiler(folder))
     STAMP.write_text(f"{profile} {fingerprint()}\n")
     STARTED.unlink()
     say("installed")
@@ -70,7 +79,8 @@ def is_current(profile: str) -> bool:
 def fingerprint() -> str:
     """A digest of all that decides what is installed, the place and the Python included."""
     digest = hashlib.sha256(str(ROOT).encode())
-    for path in (ROOT / "pyproject.toml", CONSTRAINTS, Path(__file__), VENV / "pyvenv.cfg"):
+    settings = (ROOT / "pyproject.toml", CONSTRAINTS, HASHES, Path(__file__), VENV / "pyvenv.cfg")
+    for path in (*settings, *KERNEL):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -115,6 +125,43 @@ def install_torch(version: str, driver: bool) -> None:
             f"{CPU_INDEX} can be reached, or put a CPU wheel\n"
             "of torch where pip looks (PIP_FIND_LINKS=/some/folder), and call make again."
         ) from error
+
+
+def install_hashed(requirements: str, *more: str) -> None:
+    """Install requirements that carry hashes; a file with another hash is refused.
+
+    Without what they depend on: each of those has a line of its own.
+    """
+    HASHED.write_text(requirements, encoding="utf-8")
+    options = ("--require-hashes", "--no-deps", "--no-build-isolation")
+    pip("install", *options, *more, "--requirement", str(HASHED))
+
+
+def hashed(heading: str, *names: str) -> str:
+    """The requirements under a heading of hashes.txt; all, or those with these names."""
+    sections = re.split(r"^# -- (.+) --\n", HASHES.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = dict(zip(sections[1::2], sections[2::2], strict=True))
+    if heading not in found:
+        raise InstallError(f"hashes.txt has no heading `# -- {heading} --`; restore it.")
+    blocks = re.findall(r"^[A-Za-z0-9].*\n(?: .*\n)*", found[heading], re.MULTILINE)
+    return "".join(block for block in blocks if not names or block.partition("==")[0] in names)
+
+
+def a_compiler(folder: str) -> str:
+    """What PYTHONPATH must name for hatch_build.py to find a C compiler; in `folder` if need be.
+
+    The one in the package ``ziglang`` is some 100 MB, 300 unpacked, wanted for seconds only, so
+    it is put apart and thrown away. Where it cannot be had, equivlab works without its kernel.
+    """
+    names = ("cc", "gcc", "clang") if os.name != "nt" else ()
+    if any(map(shutil.which, names)) or os.environ.get("EQUIVLAB_KERNEL") == "0":
+        return ""
+    say("no C compiler is here; fetching one for the build")
+    try:
+        install_hashed(hashed("compiler"), "--target", folder)
+    except InstallError:
+        say("it cannot be had, so group convolutions stay at torch's own speed")
+    return folder
 
 
 def hold_torch() -> list[str]:
@@ -173,10 +220,11 @@ def pinned(name: str) -> str:
     return found.group(1)
 
 
-def pip(*arguments: str) -> None:
-    """Run pip in .venv; its own messages stay visible."""
+def pip(*arguments: str, path: str = "") -> None:
+    """Run pip in .venv, its builds with `path` to import from; its own messages stay visible."""
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    if subprocess.run([*pip_command(), *quiet, *arguments], env=pip_environment()).returncode:
+    environment = pip_environment() | ({"PYTHONPATH": path} if path else {})
+    if subprocess.run([*pip_command(), *quiet, *arguments], env=environment).returncode:
         raise InstallError(
             "pip stopped; its message is above. Without a network, only a second call works.\n"
             "Nothing is lost: call make again and it starts over."

@@ -1,9 +1,11 @@
 """A pytest plugin: how long every notebook runs, and how much memory its kernel takes.
 
     python -m pytest -p tools.notebook_budget --nbval notebooks
+    python -m pytest -p tools.notebook_budget --nbval -n 2 --dist loadfile notebooks
 
-The times are reported only, since they depend on the machine. A notebook over the memory
-budget fails the run: it would be stopped on Binder and on a student's laptop.
+The second line runs two notebooks at a time; each worker watches its own. The times are reported
+only, since they depend on the machine. A notebook over the memory budget fails the run: it would
+be stopped on Binder and on a student's laptop.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -41,9 +44,14 @@ class Usage:
 
 
 class NotebookBudget:
-    """Watches this process's children, the kernels, while the notebooks run."""
+    """Watches this process's children, the kernels, while the notebooks run.
 
-    def __init__(self) -> None:
+    Args:
+        watches: whether the notebooks run below this process, and not below its workers.
+    """
+
+    def __init__(self, watches: bool = True) -> None:
+        self.watches = watches
         self.usage: dict[str, Usage] = {}
         self.current: Usage | None = None
         self.stop = threading.Event()
@@ -62,7 +70,7 @@ class NotebookBudget:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         notebook = nodeid.split("::")[0]
-        if notebook.endswith(".ipynb"):
+        if self.watches and notebook.endswith(".ipynb"):
             self.current = self.usage.setdefault(notebook, Usage())
 
     def pytest_runtest_logfinish(self) -> None:
@@ -75,6 +83,14 @@ class NotebookBudget:
         self.sampler.join()
         if any(usage.over_memory for usage in self.usage.values()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if (output := getattr(session.config, "workeroutput", None)) is not None:
+            output["notebooks"] = {name: asdict(usage) for name, usage in self.usage.items()}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take from a worker of pytest-xdist what it has watched."""
+        found = getattr(node, "workeroutput", {}).get("notebooks", {})
+        self.usage |= {name: Usage(**values) for name, values in found.items()}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(
@@ -106,4 +122,8 @@ def peak_memory(process: psutil.Process) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(NotebookBudget(), "notebook-budget")
+    # Where pytest-xdist has workers, this is asked of each of them, and of the process above them.
+    above = bool(getattr(config.option, "numprocesses", None)) and not hasattr(
+        config, "workerinput"
+    )
+    config.pluginmanager.register(NotebookBudget(watches=not above), "notebook-budget")

@@ -14,15 +14,28 @@ from torch import Tensor
 from equivlab.data.archives import read_arrays
 from equivlab.data.download import fetch
 from equivlab.fields import rotate_maps
+from equivlab.imports import needs_extra
 
 __all__ = ["digit_images", "mnist", "rotate_each"]
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MNIST_FILES = {
-    "x_train": ("train-images-idx3-ubyte.gz", "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-    "y_train": ("train-labels-idx1-ubyte.gz", "md5:d53e105ee54ea40749a09fcbcd1e9432"),
-    "x_test": ("t10k-images-idx3-ubyte.gz", "md5:9fb629c4189551a2d022fa330f9573f3"),
-    "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
+    "x_train": (
+        "train-images-idx3-ubyte.gz",
+        "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    ),
+    "y_train": (
+        "train-labels-idx1-ubyte.gz",
+        "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    "x_test": (
+        "t10k-images-idx3-ubyte.gz",
+        "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    ),
+    "y_test": (
+        "t10k-labels-idx1-ubyte.gz",
+        "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
 }
 MNIST_SHAPES = {
     "x_train": (60000, 28, 28),
@@ -49,7 +62,8 @@ def digit_images(size: int = 28) -> tuple[Tensor, Tensor]:
     >>> images.shape
     torch.Size([1797, 1, 28, 28])
     """
-    from sklearn.datasets import load_digits
+    with needs_extra("data", "digit_images"):
+        from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
     small = torch.from_numpy(pixels).float().view(-1, 1, 8, 8) / 16

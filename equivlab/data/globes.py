@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from equivlab.data.archives import read_arrays
+from equivlab.projection import project_image
+from equivlab.projection.grids import SphereGrid, sphere_grid
 from equivlab.so3 import SO3
-from equivlab.sphere import healpix_isht, healpix_sht, project_image, s2_ifft, ud_grade
-from equivlab.sphere.projection_grids import SphereGrid, sphere_grid
+from equivlab.sphere import healpix_isht, healpix_sht, s2_ifft, ud_grade
 
 __all__ = ["earth_topography", "globe_signals"]
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from equivlab.imports import needs_extra
+
 __all__ = ["sky_images"]
 
 # Middles (row, column) in the 872×1000 picture, each with a bright galaxy or two.
@@ -29,7 +31,8 @@ def sky_images(count: int = len(PLACES), size: int = 64) -> Tensor:
     >>> sky_images(2).shape
     torch.Size([2, 1, 64, 64])
     """
-    from skimage.data import hubble_deep_field  # late: it is an extra
+    with needs_extra("data", "sky_images"):
+        from skimage.data import hubble_deep_field
 
     if not 1 <= count <= len(PLACES):
         raise ValueError(f"sky_images has 1 to {len(PLACES)} pieces; got count={count}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["arcsinh_stretch", "crop_centre", "scale_each", "sqrt_stretch", "standardise_each"]
+__all__ = ["arcsinh_stretch", "crop_center", "scale_each", "sqrt_stretch", "standardize_each"]
 
 
 def sqrt_stretch(x: Tensor) -> Tensor:
@@ -37,14 +37,14 @@ def scale_each(x: Tensor) -> Tensor:
     return (x - low) / (high - low).clamp_min(torch.finfo(x.dtype).tiny)
 
 
-def standardise_each(x: Tensor) -> Tensor:
+def standardize_each(x: Tensor) -> Tensor:
     """Each image to mean 0 and deviation 1 over its channels and pixels, ``(..., C, H, W)``."""
     axes = (-3, -2, -1)
     spread = x.std(axes, correction=0, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
     return (x - x.mean(axes, keepdim=True)) / spread
 
 
-def crop_centre(x: Tensor, size: int) -> Tensor:
+def crop_center(x: Tensor, size: int) -> Tensor:
     """The middle `size` × `size` pixels; zeros are added where the image is smaller.
 
     Where `size` and the image differ by an odd number, the middle lies half a pixel off, so

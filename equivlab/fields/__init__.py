@@ -14,15 +14,27 @@ RegularMaps(P4, 8)
 torch.Size([2, 8, 4, 16, 16])
 """
 
-from equivlab.fields.base import Field
+from equivlab.fields.base import Field, Group
+from equivlab.fields.circle import CircleIrrep, CircleIrreps, CircleMaps
+from equivlab.fields.drawing import draw_hexagons
 from equivlab.fields.healpix import HealpixMaps
-from equivlab.fields.planar import Invariant, PlanarField, RegularMaps, ScalarMaps, rotate_maps
+from equivlab.fields.hexagons import HexMaps, scalar_maps
+from equivlab.fields.invariant import Invariant
+from equivlab.fields.irreps import degree_matrix, harmonics
+from equivlab.fields.planar import PlanarField, RegularMaps, ScalarMaps, rotate_maps
 from equivlab.fields.space import IrrepMaps, IrrepPoints, IrrepVectors, rotate_voxels
 from equivlab.fields.sphere import RotationMaps, SphereMaps, SpinMaps
+from equivlab.fields.vectors import CartesianVectors
 
 __all__ = [
+    "CartesianVectors",
+    "CircleIrrep",
+    "CircleIrreps",
+    "CircleMaps",
     "Field",
+    "Group",
     "HealpixMaps",
+    "HexMaps",
     "Invariant",
     "IrrepMaps",
     "IrrepPoints",
@@ -33,6 +45,10 @@ __all__ = [
     "ScalarMaps",
     "SphereMaps",
     "SpinMaps",
+    "degree_matrix",
+    "draw_hexagons",
+    "harmonics",
     "rotate_maps",
     "rotate_voxels",
+    "scalar_maps",
 ]

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["Field"]
+__all__ = ["Field", "Group"]
+
+G = TypeVar("G")  # an element of the group: an integer of P4, a matrix of SO3
 
 
-class Field(ABC):
+class Group(Protocol[G]):
+    """What a field asks of a group; `PointGroup` and `RotationGroup` have it."""
+
+    @property
+    def identity(self) -> G:
+        """The element that changes nothing."""
+
+    def compose(self, g: G, h: G) -> G:
+        """The product ``g·h``: first `h`, then `g`."""
+
+    def inverse(self, g: G) -> G:
+        """The element with ``g⁻¹·g = 1``."""
+
+    def random_element(self, generator: torch.Generator | None = None) -> G:
+        """An element drawn uniformly with `generator`."""
+
+    def check(self, g: G) -> G:
+        """Return `g` if it is an element, else raise."""
+
+
+class Field(ABC, Generic[G]):
     """A kind of tensor on which `group` acts; see `ScalarMaps`, `SphereMaps`, `IrrepPoints`, ...
 
     Attributes:
@@ -19,7 +41,7 @@ class Field(ABC):
         channels: the size of axis 1, ``C``.
     """
 
-    group: Any
+    group: Group[G]
     channels: int
 
     @property
@@ -28,12 +50,12 @@ class Field(ABC):
         """The shape in words, for example ``(B, 8, 4, H, W)``."""
 
     @abstractmethod
-    def act(self, g: Any, x: Any) -> Any:
+    def act(self, g: G, x: Tensor) -> Tensor:
         """The action of group element `g` on `x`: a new tensor of the same kind."""
 
-    @abstractmethod
-    def random_element(self, generator: torch.Generator | None = None) -> Any:
+    def random_element(self, generator: torch.Generator | None = None) -> G:
         """A group element drawn uniformly with `generator`."""
+        return self.group.random_element(generator)
 
     def validate(self, x: Tensor, taker: str | None = None, *, finite: bool = False) -> Tensor:
         """Return `x` if it is a tensor of this kind, else say what is wrong.

@@ -13,20 +13,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from equivlab.fields.base import Field
 from equivlab.so3 import SO3, RotationGroup
-from equivlab.sphere.healpix import rotate_healpix
-from equivlab.sphere.healpix_maps import looks_nested, seen
-from equivlab.sphere.healpix_rings import check_nside, nside_of_pixels
+from equivlab.sphere.healpix.maps import looks_nested, seen
+from equivlab.sphere.healpix.rings import check_nside, nside_of_pixels
+from equivlab.sphere.healpix.transform import rotate_healpix
 
 __all__ = ["HealpixMaps"]
 
 
 @dataclass(frozen=True, repr=False)
-class HealpixMaps(Field):
+class HealpixMaps(Field[Tensor]):
     """Maps ``(B, C, 12·nside²)`` in RING order: ``(R·f)(x) = f(R⁻¹x)``.
 
     The action goes through harmonics up to `lmax`: exact (float64 1e-12, float32 1e-6, from
@@ -48,7 +47,7 @@ class HealpixMaps(Field):
     group: RotationGroup = field(default=SO3, init=False)
 
     def __post_init__(self) -> None:
-        check_nside(self.nside)
+        object.__setattr__(self, "nside", check_nside(self.nside))
         if self.lmax is None:
             object.__setattr__(self, "lmax", 2 * self.nside)
         elif not 0 <= self.lmax < 3 * self.nside:
@@ -68,15 +67,11 @@ class HealpixMaps(Field):
         """The rotation `g` ``(3, 3)``, or one for each sample ``(B, 3, 3)``, acting on `x`."""
         return rotate_healpix(x, g, self.lmax)
 
-    def random_element(self, generator: torch.Generator | None = None) -> Tensor:
-        """A rotation ``(3, 3)`` drawn uniformly with `generator`."""
-        return self.group.random_element(generator)
-
     def validate(self, x: Tensor, taker: str | None = None, *, finite: bool = False) -> Tensor:
         """As `Field.validate`; with `finite` also refuses holes (UNSEEN) and NEST order.
 
         NEST order can be told only of maps that are smooth in it, see
-        `equivlab.sphere.healpix_maps.looks_nested`.
+        `equivlab.sphere.healpix.maps.looks_nested`.
         """
         super().validate(x, taker, finite=finite)
         if finite and not bool(seen(x).all()):

@@ -15,20 +15,69 @@ True
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from equivlab.so3 import SO3
+from equivlab.tables import remembered
 
-__all__ = ["as_irreps", "degree_matrix", "harmonics", "is_scalar", "turn_features"]
+__all__ = [
+    "Irrep",
+    "Irreps",
+    "as_irreps",
+    "degree_matrix",
+    "harmonics",
+    "is_scalar",
+    "turn_features",
+]
 
 OUR_AXES = [1, 2, 0]  # e3nn calls our (y, z, x) by the names (x, y, z); see so3.e3nn_matrix
 
 
-def as_irreps(irreps: Any, taker: str = "irreps") -> Any:
+class Irrep(Protocol):
+    """One irreducible representation, an `e3nn.o3.Irrep`: degree ``l`` and parity ``p``."""
+
+    @property
+    def l(self) -> int:  # noqa: E743, its name
+        """The degree; in the plane the frequency."""
+
+    @property
+    def p(self) -> int:
+        """The sign in a mirror."""
+
+    @property
+    def dim(self) -> int:
+        """The number of components."""
+
+
+class Irreps(Protocol):
+    """What this package asks of an `e3nn.o3.Irreps`, which has no types: ``8x0e + 4x1o``."""
+
+    @property
+    def dim(self) -> int:
+        """The number of channels."""
+
+    @property
+    def num_irreps(self) -> int:
+        """The number of features."""
+
+    def __iter__(self) -> Iterator[tuple[int, Irrep]]:
+        """The pairs of a multiplicity and an irrep, in their order."""
+
+    def slices(self) -> list[slice[int, int, None]]:
+        """Where the channels of each pair stand."""
+
+    def __len__(self) -> int:
+        """The number of pairs."""
+
+    def __contains__(self, irrep: object) -> bool:
+        """Is this irrep one of them?"""
+
+
+def as_irreps(irreps: str | Irreps, taker: str = "irreps") -> Irreps:
     """An `e3nn.o3.Irreps` from a string or from itself; empty parts are left out.
 
     Args:
@@ -41,7 +90,7 @@ def as_irreps(irreps: Any, taker: str = "irreps") -> Any:
     from e3nn import o3
 
     try:
-        found = o3.Irreps(irreps).remove_zero_multiplicities()
+        found: Irreps = o3.Irreps(irreps).remove_zero_multiplicities()
     except Exception as error:  # e3nn raises ValueError, TypeError or AssertionError
         raise ValueError(
             f"{taker} takes irreps such as '8x0e + 4x1o' (multiplicity x degree parity, e even, "
@@ -55,7 +104,7 @@ def as_irreps(irreps: Any, taker: str = "irreps") -> Any:
     return found
 
 
-def is_scalar(irrep: Any) -> bool:
+def is_scalar(irrep: Irrep) -> bool:
     """Is this ``0e``, a number that neither turns nor changes sign in a mirror?"""
     return bool(irrep.l == 0 and irrep.p == 1)
 
@@ -77,7 +126,7 @@ def harmonics(degree: int, points: Tensor) -> Tensor:
     return found
 
 
-@lru_cache(maxsize=32)
+@remembered(maxsize=32)
 def _probe(degree: int) -> tuple[Tensor, Tensor]:
     """Points, and the matrix that reads off a linear map from what it does to harmonics there."""
     points = torch.randn(
@@ -107,7 +156,7 @@ def degree_matrix(degree: int, g: Tensor) -> Tensor:
     return harmonics(degree, points @ g.mT).mT @ reader
 
 
-def turn_features(irreps: Any, g: Tensor, x: Tensor) -> Tensor:
+def turn_features(irreps: Irreps, g: Tensor, x: Tensor) -> Tensor:
     """Multiply axis 1 of `x` ``(B, C, ...)`` by ``D(g)``, block by block: a new tensor.
 
     `g` is one rotation ``(3, 3)``, or one for each entry of axis 0, ``(B, 3, 3)``.

@@ -1,4 +1,9 @@
-"""Fields on the square lattice: images, functions on P4 and P4M, and numbers."""
+"""Fields on the plane: images, and functions on a point group, on square pixels or hexagons.
+
+A turn that does not map the pixels to themselves (by 45°, say) resamples them, so the action of
+`Cyclic(8)` is exact at its quarter turns only. The axis of orientations is permuted exactly by
+every element.
+"""
 
 from __future__ import annotations
 
@@ -10,45 +15,73 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from equivlab.fields.base import Field
+from equivlab.fields.cells import hexagon_wanted, inside_hexagon, rotate_hexagons
 from equivlab.fields.shears import turn_by_shears
-from equivlab.groups import QUARTER_TURN, PointGroup
+from equivlab.groups import QUARTER_TURN, PointGroup, as_point_group
 
-__all__ = ["Invariant", "PlanarField", "RegularMaps", "ScalarMaps", "rotate_maps"]
+__all__ = ["PlanarField", "RegularMaps", "ScalarMaps", "rotate_maps"]
 
 MODES = ("bilinear", "bicubic", "nearest", "fourier")
 
 
 @dataclass(frozen=True, repr=False)
-class PlanarField(Field):
-    """A field on the square lattice: `ScalarMaps`, `RegularMaps`, `Invariant`.
+class PlanarField(Field[int]):
+    """A field on the plane: `ScalarMaps`, `HexMaps`, `RegularMaps`.
 
     Args:
         group: the point group that acts.
         channels: the size of axis 1, ``C``.
+
+    Raises:
+        TypeError: something else than a point group.
     """
 
     group: PointGroup
     channels: int
 
+    def __post_init__(self) -> None:
+        as_point_group(self.group, type(self).__name__)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.group}, {self.channels})"
 
+    @property
+    def on_hexagons(self) -> bool:
+        """Whether the maps stand on hexagons, arrays ``(..., 2R + 1, 2R + 1)``."""
+        return self.group.lattice == "hexagonal"
+
+    def mask(self, x: Tensor) -> Tensor:
+        """`x` with zeros outside the hexagon; on square pixels `x` itself."""
+        return inside_hexagon(x) if self.on_hexagons else x
+
+    @property
+    def _axes(self) -> str:
+        return "2R + 1, 2R + 1" if self.on_hexagons else "H, W"
+
+    def _resampled(self, x: Tensor, angle: float | Tensor, mode: str) -> Tensor:
+        return (rotate_hexagons if self.on_hexagons else rotate_maps)(x, angle, mode)
+
+    def _wrong_numbers(self, x: Tensor) -> str | None:
+        """What is wrong with the channels, or with the array of a hexagon."""
+        return self._wrong_channels(x) or (hexagon_wanted(x, self) if self.on_hexagons else None)
+
     @abstractmethod
     def act(self, g: int, x: Tensor) -> Tensor:
-        """The action of group element `g` on `x`; exact, a new tensor of the same kind."""
+        """The action of group element `g` on `x`, a new tensor of the same kind.
+
+        Exact where ``group.permutes(g)``; else the maps, which must be square, are resampled
+        with bilinear weights.
+        """
 
     @abstractmethod
     def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         """The action of a turn by any `angle` (radians, counter-clockwise), by resampling.
 
         One angle, or one for each sample, shape ``(B,)``. Equal to `act` at the multiples of
-        90°. In between the maps are resampled (`mode` as in `rotate_maps`), so it is not a group
-        action to rounding: `equivlab.audit` shows what the resampling alone costs.
+        90°, on hexagons of 60°. In between the maps are resampled (`mode` as in `rotate_maps`, on
+        hexagons ``'bilinear'`` or ``'nearest'``), so it is not a group action to rounding:
+        `equivlab.audit` shows what the resampling alone costs.
         """
-
-    def random_element(self, generator: torch.Generator | None = None) -> int:
-        """A group element drawn uniformly with `generator`."""
-        return int(torch.randint(self.group.order, (), generator=generator))
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,13 +93,13 @@ class ScalarMaps(PlanarField):
 
     @property
     def shape(self) -> str:
-        return f"(B, {self.channels}, H, W)"
+        return f"(B, {self.channels}, {self._axes})"
 
     def act(self, g: int, x: Tensor) -> Tensor:
-        return self.group.move(g, x)
+        return _move(self.group, g, x)
 
     def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
-        return rotate_maps(x, angle, mode)
+        return self._resampled(x, angle, mode)
 
     def _mismatch(self, x: Tensor) -> str | None:
         if x.dim() == 3:
@@ -75,28 +108,28 @@ class ScalarMaps(PlanarField):
             return f"Pool over the group first: GroupPool({self.group}, {x.shape[1]})"
         if x.dim() != 4:
             return f"It wants 4 axes, not {x.dim()}: batch, channels, rows, columns."
-        return self._wrong_channels(x)
+        return self._wrong_numbers(x)
 
 
 @dataclass(frozen=True, repr=False)
 class RegularMaps(PlanarField):
-    """Functions on P4 or P4M: maps ``(B, C, G, H, W)``, one for each orientation.
+    """Functions on a point group: maps ``(B, C, G, H, W)``, one for each orientation.
 
     ``(g·f)(h, x) = f(g⁻¹h, g⁻¹x)``: pixels move *and* the orientation axis is permuted
-    (Cohen & Welling 2016, section 4.4).
+    (Cohen & Welling 2016, section 4.4). With `P6` and `P6M` the maps are hexagons, see `HexMaps`.
     """
 
     @property
     def shape(self) -> str:
-        return f"(B, {self.channels}, {self.group.order}, H, W)"
+        return f"(B, {self.channels}, {self.group.order}, {self._axes})"
 
     def act(self, g: int, x: Tensor) -> Tensor:
         source = self.group.product_table[self.group.inverse(g)]  # h ↦ g⁻¹h
-        return self.group.move(g, x.index_select(-3, source.to(x.device)))
+        return _move(self.group, g, x.index_select(-3, source.to(x.device)))
 
     def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
         """As `Field.rotate`; the orientation axis by `PointGroup.turn_representation`."""
-        turned = rotate_maps(x, angle, mode)
+        turned = self._resampled(x, angle, mode)
         angles = torch.as_tensor(angle, dtype=torch.float64).reshape(-1).tolist()
         shifts = torch.stack([self.group.turn_representation(one) for one in angles]).to(x)
         maps = turned.transpose(1, 2).flatten(2)  # (B, G, C·H·W)
@@ -113,30 +146,15 @@ class RegularMaps(PlanarField):
                 f"Axis 2 holds {x.shape[2]} group elements and {self.group} has "
                 f"{self.group.order}: make the layer that gave it with {self.group} too."
             )
-        return self._wrong_channels(x)
+        return self._wrong_numbers(x)
 
 
-@dataclass(frozen=True, repr=False)
-class Invariant(PlanarField):
-    """Numbers that the group leaves alone, ``(B, C)``: class scores, pooled features."""
-
-    @property
-    def shape(self) -> str:
-        return f"(B, {self.channels})"
-
-    def act(self, g: int, x: Tensor) -> Tensor:
-        self.group.check(g)
-        return x.clone()
-
-    def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
-        return x.clone()
-
-    def _mismatch(self, x: Tensor) -> str | None:
-        if x.dim() in (4, 5):
-            return f"Make it invariant first: InvariantReadout({self.group}, {x.shape[1]})"
-        if x.dim() != 2:
-            return f"It wants 2 axes, not {x.dim()}: batch and channels."
-        return self._wrong_channels(x)
+def _move(group: PointGroup, g: int, x: Tensor) -> Tensor:
+    """Move pixels: exactly where the grid maps to itself, else by resampling."""
+    if group.permutes(g):
+        return group.move(g, x)
+    mirror, _ = group.split(g)
+    return rotate_maps(x.flip(-1) if mirror else x, group.angle(g))
 
 
 def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Tensor:

@@ -8,7 +8,6 @@ power of every frequency, and white noise stays white.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,9 +40,10 @@ def turn_by_shears(x: Tensor, angles: Tensor) -> Tensor:
 
 def _phases(slopes: Tensor, side: int) -> Tensor:
     """What shifts each row by its distance from the middle times the slope, in the spectrum."""
-    like: dict[str, Any] = {"dtype": slopes.dtype, "device": slopes.device}
-    shifts = slopes[:, None] * (torch.arange(side, **like) - (side - 1) / 2)  # in pixels, (B, H)
-    phases = -2 * math.pi * shifts[..., None] * torch.fft.rfftfreq(side, **like)
+    rows = torch.arange(side, dtype=slopes.dtype, device=slopes.device) - (side - 1) / 2
+    shifts = slopes[:, None] * rows  # in pixels, (B, H)
+    frequencies = torch.fft.rfftfreq(side, dtype=slopes.dtype, device=slopes.device)
+    phases = -2 * math.pi * shifts[..., None] * frequencies
     return torch.polar(torch.ones_like(phases), phases)[:, None]  # (B, 1, H, W/2 + 1)
 
 

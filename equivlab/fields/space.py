@@ -16,15 +16,13 @@ torch.Size([1, 5, 9, 9, 9])
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from equivlab.fields.base import Field
-from equivlab.fields.irreps import as_irreps, turn_features
+from equivlab.fields.irreps import Irreps, as_irreps, turn_features
 from equivlab.so3 import SO3, RotationGroup
 
 __all__ = ["IrrepField", "IrrepMaps", "IrrepPoints", "IrrepVectors", "rotate_voxels"]
@@ -32,8 +30,8 @@ __all__ = ["IrrepField", "IrrepMaps", "IrrepPoints", "IrrepVectors", "rotate_vox
 EXACT = 1e-9  # a matrix this near to a rotation of the cube is taken for it
 
 
-@dataclass(frozen=True, repr=False)
-class IrrepField(Field):
+@dataclass(frozen=True, repr=False, init=False)
+class IrrepField(Field[Tensor]):
     """A field of irreps: `IrrepMaps`, `IrrepPoints`, `IrrepVectors`.
 
     Args:
@@ -46,21 +44,17 @@ class IrrepField(Field):
         ValueError: a string that names no irreps.
     """
 
-    irreps: Any
-    channels: int = field(init=False)
-    group: RotationGroup = field(default=SO3, init=False)
+    irreps: Irreps
+    channels: int
+    group: RotationGroup
 
-    def __post_init__(self) -> None:
-        irreps = as_irreps(self.irreps, type(self).__name__)
-        object.__setattr__(self, "irreps", irreps)
-        object.__setattr__(self, "channels", irreps.dim)
+    def __init__(self, irreps: str | Irreps) -> None:
+        found = as_irreps(irreps, type(self).__name__)
+        for name, value in (("irreps", found), ("channels", found.dim), ("group", SO3)):
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.irreps)!r})"
-
-    def random_element(self, generator: torch.Generator | None = None) -> Tensor:
-        """A rotation drawn uniformly with `generator`, ``(3, 3)``."""
-        return SO3.random_element(generator)
 
     def _wrong_channels(self, x: Tensor) -> str | None:
         if x.shape[1] == self.channels:
@@ -68,7 +62,7 @@ class IrrepField(Field):
         return f"Axis 1 holds {x.shape[1]} channels; the irreps {self.irreps} need {self.channels}."
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class IrrepMaps(IrrepField):
     """Features on voxels, ``(B, C, D, H, W)``; x is along ``W``, y along ``H``, z along ``D``.
 
@@ -93,7 +87,7 @@ class IrrepMaps(IrrepField):
         return self._wrong_channels(x)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class IrrepPoints(IrrepField):
     """Features on points, ``(N, C)``; a batch of clouds is one long list of points.
 
@@ -123,11 +117,11 @@ class IrrepPoints(IrrepField):
         return self._wrong_channels(x)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, init=False)
 class IrrepVectors(IrrepField):
-    """One feature for each sample, ``(B, C)``, without a place: class scores, a dipole.
+    """One feature for each sample, ``(B, C)``, without a place: a dipole, a moment of inertia.
 
-    ``(g·f) = D(g) f``; scalars ``"10x0e"`` stay as they are.
+    ``(g·f) = D(g) f``. Numbers that stay as they are, such as class scores, are `Invariant`.
     """
 
     @property
@@ -162,6 +156,7 @@ def rotate_voxels(x: Tensor, g: Tensor, mode: str = "bilinear") -> Tensor:
         ValueError: not five axes; a grid that is no cube and a rotation that does not map it to
             a grid; or not ``B`` rotations.
 
+    >>> import torch
     >>> x = torch.zeros(1, 1, 3, 3, 3)
     >>> x[0, 0, 1, 1, 2] = 1.0  # at x = 1, y = 0, z = 0
     >>> rotate_voxels(x, SO3.from_zyz(torch.pi / 2, 0, 0)).nonzero()[0, 2:]  # to y = 1

@@ -15,18 +15,17 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from equivlab.fields.base import Field
 from equivlab.so3 import SO3, RotationGroup
 from equivlab.sphere import rotate_s2, rotate_so3, rotate_spin
 
-__all__ = ["RotationInvariant", "RotationMaps", "SphereMaps", "SphericalField", "SpinMaps"]
+__all__ = ["RotationMaps", "SphereMaps", "SphericalField", "SpinMaps"]
 
 
 @dataclass(frozen=True, repr=False)
-class SphericalField(Field):
+class SphericalField(Field[Tensor]):
     """Samples of bandwidth `bandwidth` on the sphere or on SO(3), with SO(3) acting.
 
     Args:
@@ -53,10 +52,6 @@ class SphericalField(Field):
         Exact on band-limited signals, by the spectrum; what lies above the bandwidth is lost.
         """
 
-    def random_element(self, generator: torch.Generator | None = None) -> Tensor:
-        """A rotation ``(3, 3)`` drawn uniformly with `generator`."""
-        return self.group.random_element(generator)
-
     def _mismatch(self, x: Tensor) -> str | None:
         wanted = self.axes + 2
         if x.dim() == wanted - 1:
@@ -77,9 +72,9 @@ class SphericalField(Field):
         if sizes or size % 2:
             return "A Driscoll–Healy grid has the same even number of samples on every axis."
         name = "s2" if self.axes == 2 else "so3"
-        degrees = min(size // 2, self.bandwidth)
+        lmax = min(size // 2, self.bandwidth) - 1
         return (
-            f"Change the bandwidth: {name}_ifft({name}_fft(x, {degrees}), {self.bandwidth}), or "
+            f"Change the bandwidth: {name}_ifft({name}_fft(x, lmax={lmax}), {self.bandwidth}), or "
             f"make the layer with bandwidth_in={size // 2}."
         )
 
@@ -165,32 +160,3 @@ class SpinMaps(SphericalField):
 
     def _wrong_rank(self, x: Tensor) -> str:
         return f"It wants 5 axes, not {x.dim()}: batch, channels, n, β, α."
-
-
-@dataclass(frozen=True, repr=False)
-class RotationInvariant(Field):
-    """Numbers ``(B, C)`` that rotations leave alone: class scores, means over SO(3)."""
-
-    channels: int
-    group: RotationGroup = field(default=SO3, init=False)
-
-    def __repr__(self) -> str:
-        return f"RotationInvariant({self.channels})"
-
-    @property
-    def shape(self) -> str:
-        return f"(B, {self.channels})"
-
-    def act(self, g: Tensor, x: Tensor) -> Tensor:
-        self.group.check(g)
-        return x.clone()
-
-    def random_element(self, generator: torch.Generator | None = None) -> Tensor:
-        return self.group.random_element(generator)
-
-    def _mismatch(self, x: Tensor) -> str | None:
-        if x.dim() == 5:
-            return f"Average over SO(3) first: SO3Integrate({x.shape[1]}, {x.shape[-1] // 2})"
-        if x.dim() != 2:
-            return f"It wants 2 axes, not {x.dim()}: batch and channels."
-        return self._wrong_channels(x)

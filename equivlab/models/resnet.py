@@ -1,4 +1,4 @@
-"""ResNet-18, written once with the group as an argument: plain, P4 or P4M.
+"""ResNet-18, written once with the group as an argument: plain, P4, C8, SO(2), ....
 
 >>> from equivlab.groups import P4, P4M
 >>> for group in (None, P4, P4M):
@@ -10,24 +10,18 @@ P4M 11187977
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
-from equivlab.fields import Invariant, ScalarMaps
 from equivlab.groups import PointGroup
-from equivlab.nn import (
-    GroupBatchNorm,
-    GroupConv2d,
-    GroupMaxPool2d,
-    InvariantReadout,
-    LiftingConv2d,
-)
+from equivlab.models.parts import Planar, PlanarParts
+from equivlab.models.placing import place
+from equivlab.models.sizes import ExactRadius, ExactSize
+from equivlab.nn import GroupConv2d, LiftingConv2d
 
-__all__ = ["ResNet18", "load_resnet18_weights"]
+__all__ = ["ResNet18"]
 
 Stem = Literal["full", "no_pool", "small"]
 # Halvings from the image to the last stage; each wants an odd size, so all want 2ⁿ·j + 1.
@@ -41,21 +35,27 @@ class ResNet18(nn.Module):
     sizes ``2ⁿ·j + 1`` only, so an image is first brought to the next one. An even size is
     averaged over 2×2 windows (which gives one pixel more, with its edge repeated), then the
     edge is repeated equally on all sides: 64 → 65, 150 → 161. Between quarter turns the strides
-    alias, and the law holds only nearly; `equivlab.audit` measures.
+    alias, and the law holds only nearly; `equivlab.audit` measures. On hexagons (`P6`, `P6M`) the
+    radius grows by rings of zeros to the next multiple of 32 (stem ``'small'``: 8).
 
     Args:
-        group: `P4`, `P4M`, or None for ordinary layers. Without a group the names of the
-            parameters are torchvision's, see `load_resnet18_weights`.
+        group: `P4`, `P4M`, `P6`, `P6M`, `Cyclic(n)`, `Dihedral(n)`, `SO2`, `O2`, or None for
+            ordinary layers. Without a group the names of the parameters are torchvision's, see
+            `load_resnet18_weights`.
         in_channels: channels of the image.
         classes: class scores.
         width: channels of the first stage of the plain network; 64 in the paper.
-        match: what a group network has in common with it: ``'parameters'`` (to 2 %:
-            ``width/√|G|`` fields) or ``'width'`` (as many maps: ``width/|G|`` fields).
+        match: what a group network has in common with it: ``'parameters'`` (to 2 %: with P4 and
+            P4M ``width/√|G|`` fields) or ``'width'`` (as many maps: ``width/|G|`` fields).
         stem: ``'full'``: 7×7 with stride 2 and maximum with stride 2, as in the paper;
             ``'no_pool'`` leaves the maximum out; ``'small'`` is 3×3 with stride 1.
         readout: over the group, ``'mean'`` or ``'max'``; then the mean over space.
+        kernel_size: of the blocks, odd; None is 3, and 5 where filters are circular harmonics, of
+            which 3×3 pixels hold only the first two.
         exact_size: bring the image to an exact size. None: with a group only; True without a
             group makes a fair twin, False is torchvision's network.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
         ``(B, in_channels, H, W)`` to ``(B, classes)``.
@@ -74,51 +74,60 @@ class ResNet18(nn.Module):
 
     def __init__(
         self,
-        group: PointGroup | None,
+        group: Planar,
         in_channels: int = 1,
         classes: int = 3,
         width: int = 64,
+        *,
         match: Literal["parameters", "width"] = "parameters",
         stem: Stem = "full",
         readout: Literal["mean", "max"] = "mean",
+        kernel_size: int | None = None,
         exact_size: bool | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if stem not in HALVINGS:
             raise ValueError(f"ResNet18: stem is one of {', '.join(HALVINGS)}; got {stem!r}.")
+        if width < 1:
+            raise ValueError(f"ResNet18: width must be 1 or more; got {width}.")
         self.group = group
-        self.step = 2 ** HALVINGS[stem]
-        self.exact_size = group is not None if exact_size is None else exact_size
-        fields = [_fields(group, width * 2**stage, match) for stage in range(4)]
+        parts = PlanarParts(group)
+        size = kernel_size or parts.kernel_size
+        if size % 2 == 0:
+            raise ValueError(f"ResNet18: kernel_size must be odd; got {size}.")
+        fields = [_fields(parts, width * 2**stage, match, size) for stage in range(4)]
         if group is not None:
-            self.in_field = ScalarMaps(group, in_channels)
-            self.out_field = Invariant(group, classes)
-        size, stride, padding = (3, 1, 1) if stem == "small" else (7, 2, 3)
-        self.conv1 = _conv(group, in_channels, fields[0], size, stride, padding, lift=True)
-        self.bn1 = _norm(group, fields[0])
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = _pool(group, fields[0]) if stem == "full" else nn.Identity()
-        self.layer1 = _stage(group, fields[0], fields[0], 1)
-        self.layer2 = _stage(group, fields[0], fields[1], 2)
-        self.layer3 = _stage(group, fields[1], fields[2], 2)
-        self.layer4 = _stage(group, fields[2], fields[3], 2)
-        self.avgpool: nn.Module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        if group is not None:
-            self.avgpool = InvariantReadout(group, fields[3], mode=readout, space="mean")
-        self.fc = nn.Linear(fields[3], classes)
+            self.in_field = parts.scalars(in_channels)
+            self.out_field = parts.invariant(classes)
+        if group is not None if exact_size is None else exact_size:
+            kind = ExactRadius if parts.on_hexagons else ExactSize
+            step, field = 2 ** HALVINGS[stem], parts.scalars(in_channels)
+            self.exact: nn.Module = kind(step, field, f"ResNet18({group})")
+        else:
+            self.exact = nn.Identity()
+        first, stride = (size, 1) if stem == "small" else (7, 2)
+        self.conv1 = parts.lift(in_channels, fields[0], first, stride, first // 2, bias=False)
+        self.bn1 = parts.norm(fields[0])
+        self.relu = parts.bend(fields[0], inplace=True)
+        full = stem == "full"
+        self.maxpool = parts.maximum(fields[0], 3, 2, 1) if full else nn.Identity()
+        self.layer1 = _stage(parts, fields[0], fields[0], size, 1)
+        self.layer2 = _stage(parts, fields[0], fields[1], size, 2)
+        self.layer3 = _stage(parts, fields[1], fields[2], size, 2)
+        self.layer4 = _stage(parts, fields[2], fields[3], size, 2)
+        self.avgpool = parts.readout(fields[3], readout)  # then over space
+        self.fc = nn.Linear(parts.readout_size(fields[3]), classes)
         for module in self.modules():
-            weight = getattr(module, "weight", None)
-            if isinstance(weight, nn.Parameter) and weight.dim() == 4:
+            if isinstance(module, nn.Conv2d | LiftingConv2d | GroupConv2d):
                 # From the fan-in I·|G|·k·k, which is right for every group.
-                nn.init.kaiming_normal_(weight, nonlinearity="relu")
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        place(self, device, dtype)
 
     def features(self, x: Tensor) -> Tensor:
         """What the last layer sees, ``(B, fields)``: invariant numbers."""
-        if self.group is not None:
-            self.in_field.validate(x, f"ResNet18({self.group})")
-        if self.exact_size:
-            x = _to_exact_size(x, self.step)
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(self.relu(self.bn1(self.conv1(self.exact(x)))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         numbers: Tensor = self.avgpool(x)
         return numbers
@@ -130,19 +139,19 @@ class ResNet18(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside a shortcut."""
+    """Two convolutions beside a shortcut."""
 
-    def __init__(self, group: PointGroup | None, before: int, after: int, stride: int) -> None:
+    def __init__(self, parts: PlanarParts, before: int, after: int, size: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = _conv(group, before, after, 3, stride, 1)
-        self.bn1 = _norm(group, after)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = _conv(group, after, after, 3, 1, 1)
-        self.bn2 = _norm(group, after)
+        self.conv1 = parts.conv(before, after, size, stride, size // 2, bias=False)
+        self.bn1 = parts.norm(after)
+        self.relu = parts.bend(after, inplace=True)
+        self.conv2 = parts.conv(after, after, size, 1, size // 2, bias=False)
+        self.bn2 = parts.norm(after)
         self.downsample: nn.Module | None = None
         if stride != 1 or before != after:
-            conv = _conv(group, before, after, 1, stride, 0)
-            self.downsample = nn.Sequential(conv, _norm(group, after))
+            conv = parts.conv(before, after, 1, stride, bias=False)
+            self.downsample = nn.Sequential(conv, parts.norm(after))
 
     def forward(self, x: Tensor) -> Tensor:
         """``relu(shortcut(x) + two convolutions of x)``."""
@@ -152,102 +161,21 @@ class BasicBlock(nn.Module):
         return out
 
 
-def load_resnet18_weights(
-    model: ResNet18, state: Mapping[str, Tensor], head: bool = True
-) -> list[str]:
-    """Take the weights of torchvision's or timm's ``resnet18`` into the plain network.
-
-    The first layer's filters are summed over their input channels where `model` looks at one
-    channel (a grey picture in three equal channels gives the same); another number of classes
-    leaves the head as it is.
-
-    Args:
-        model: ``ResNet18(None, ...)`` of width 64 with the full stem.
-        state: ``torchvision.models.resnet18(...).state_dict()``, or timm's.
-        head: take the last layer too, if it fits.
-
-    Returns:
-        The names of the parameters that were left as they are.
-
-    Raises:
-        ValueError: a group network, or weights of another network; `model` is untouched.
-    """
-    if model.group is not None:
-        raise ValueError(
-            "load_resnet18_weights fills the plain network; got one on "
-            f"{model.group}. Fill ResNet18(None, ...), then equivlab.transfer.from_plain(it, this)."
-        )
-    own = model.state_dict()
-    given = {name: value for name, value in state.items() if name in own}
-    first = given.get("conv1.weight")
-    if first is not None and own["conv1.weight"].shape[1] == 1:
-        given["conv1.weight"] = first.sum(1, keepdim=True)
-    if not head or given.get("fc.weight", own["fc.weight"]).shape != own["fc.weight"].shape:
-        given = {name: value for name, value in given.items() if not name.startswith("fc.")}
-    missing = [n for n in own if n not in given and not n.startswith("fc.")]
-    missing = [n for n in missing if not n.endswith("num_batches_tracked")]
-    other = [n for n, value in given.items() if value.shape != own[n].shape]
-    unknown = [n for n in state if n not in own]
-    if missing or other or unknown:
-        wrong = (missing + other + unknown)[0]
-        raise ValueError(
-            f"These are no weights of this resnet18: {len(missing)} are missing, {len(other)} "
-            f"have another shape, {len(unknown)} are unknown, for example {wrong}. Build "
-            "ResNet18(None, width=64, stem='full') for those of torchvision and timm."
-        )
-    model.load_state_dict(own | given)
-    return [name for name in own if name not in given]
-
-
-def _fields(group: PointGroup | None, width: int, match: str) -> int:
+def _fields(parts: PlanarParts, width: int, match: str, size: int) -> int:
+    group = parts.group
     if group is None:
         return width
     if match == "parameters":
-        return max(1, round(width / math.sqrt(group.order)))
-    if match != "width" or width % group.order:
+        return parts.fields(width, size)
+    order = group.order if isinstance(group, PointGroup) else 0
+    if match != "width" or not order or width % order:
         raise ValueError(
-            f"ResNet18({group}): match is 'parameters' or 'width', and equal width wants a width "
-            f"that {group.order} divides; got match={match!r} and width={width}."
+            f"ResNet18({group}): match is 'parameters' or 'width', and equal width wants a point "
+            f"group whose order divides the width; got match={match!r} and width={width}."
         )
-    return width // group.order
+    return width // order
 
 
-def _to_exact_size(x: Tensor, step: int) -> Tensor:
-    """The image on the next grid of ``step·j + 1`` pixels, its middle in the middle."""
-    height, width = x.shape[-2:]
-    even = [1 - side % 2 for side in (height, width)]
-    if any(even):
-        x = F.pad(x, (even[1], even[1], even[0], even[0]), mode="replicate")
-        x = F.avg_pool2d(x, (1 + even[0], 1 + even[1]), stride=1)
-    rows, columns = (-(side - 1) % step // 2 for side in x.shape[-2:])
-    return F.pad(x, (columns, columns, rows, rows), mode="replicate")
-
-
-def _conv(
-    group: PointGroup | None,
-    before: int,
-    after: int,
-    size: int,
-    stride: int,
-    padding: int,
-    lift: bool = False,
-) -> nn.Module:
-    if group is None:
-        return nn.Conv2d(before, after, size, stride, padding, bias=False)
-    layer = LiftingConv2d if lift else GroupConv2d
-    return layer(group, before, after, size, stride, padding, bias=False)
-
-
-def _norm(group: PointGroup | None, fields: int) -> nn.Module:
-    return nn.BatchNorm2d(fields) if group is None else GroupBatchNorm(group, fields)
-
-
-def _pool(group: PointGroup | None, fields: int) -> nn.Module:
-    if group is None:
-        return nn.MaxPool2d(3, 2, 1)
-    return GroupMaxPool2d(group, fields, 3, 2, 1)
-
-
-def _stage(group: PointGroup | None, before: int, after: int, stride: int) -> nn.Sequential:
-    first = BasicBlock(group, before, after, stride)
-    return nn.Sequential(first, BasicBlock(group, after, after, 1))
+def _stage(parts: PlanarParts, before: int, after: int, size: int, stride: int) -> nn.Sequential:
+    first = BasicBlock(parts, before, after, size, stride)
+    return nn.Sequential(first, BasicBlock(parts, after, after, size, 1))

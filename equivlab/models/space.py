@@ -1,7 +1,7 @@
 """Networks for shapes and molecules: steerable on voxels, their plain twin, and on points.
 
 >>> count = lambda model: sum(p.numel() for p in model.parameters())
->>> count(SteerableCNN3d(10)), count(PlainCNN3d(10))
+>>> count(SteerableCNN3d()), count(PlainCNN3d())
 (8103, 8234)
 """
 
@@ -13,10 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equivlab.fields.space import IrrepMaps, IrrepVectors
-from equivlab.nn.space_conv import SteerableConv3d
-from equivlab.nn.space_gate import IrrepBatchNorm, IrrepGate
-from equivlab.nn.space_pool import IrrepDownsample3d, IrrepReadout
+from equivlab.fields.invariant import Invariant
+from equivlab.fields.space import IrrepMaps
+from equivlab.models.placing import place
+from equivlab.models.sizes import EvenSize
+from equivlab.nn.space.conv import SteerableConv3d
+from equivlab.nn.space.gate import IrrepGate
+from equivlab.nn.space.norm import IrrepBatchNorm
+from equivlab.nn.space.pool import IrrepDownsample3d, IrrepReadout
+from equivlab.so3 import SO3
 
 __all__ = ["PlainCNN3d", "SmoothSteerableCNN3d", "SteerableCNN3d"]
 
@@ -45,12 +50,14 @@ class SteerableCNN3d(nn.Module):
     rotations of the cube, nearly for all others.
 
     Args:
-        classes: class scores.
+        irreps: after each convolution.
         in_channels: scalars at each voxel of the input.
-        stages: the irreps after each convolution.
+        classes: class scores.
         kernel_sizes: of the convolutions.
         dropout: probability to drop a number before each ordinary layer in training.
         size: voxels a side, where known: then `equivlab.transfer.to_plain` can convert it.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
         ``(B, in_channels, D, D, D)`` to ``(B, classes)``.
@@ -61,23 +68,26 @@ class SteerableCNN3d(nn.Module):
 
     def __init__(
         self,
-        classes: int,
+        irreps: Sequence[str] = STAGES,
         in_channels: int = 1,
-        stages: Sequence[str] = STAGES,
+        classes: int = 10,
+        *,
         kernel_sizes: Sequence[int] = KERNELS,
         dropout: float = 0.0,
         size: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _check_stages(stages, kernel_sizes)
+        _check_stages(irreps, kernel_sizes)
         self.in_field = IrrepMaps(f"{in_channels}x0e")
-        self.out_field = IrrepVectors(f"{classes}x0e")
+        self.out_field = Invariant(SO3, classes)
         before: Any = self.in_field.irreps
         layers: list[nn.Module] = []
-        for number, (stage, k) in enumerate(zip(stages, kernel_sizes, strict=True), 1):
+        for number, (stage, k) in enumerate(zip(irreps, kernel_sizes, strict=True), 1):
             gate = IrrepGate(stage)
             conv = SteerableConv3d(before, gate.irreps_in, k, padding=k // 2, bias=False)
-            layers += [conv, IrrepBatchNorm(gate.irreps_in, centre=False), gate]
+            layers += [conv, IrrepBatchNorm(gate.irreps_in, center=False), gate]
             before = gate.out_field.irreps
             if number in HALVE_AFTER:
                 layers.append(IrrepDownsample3d(before, size=size))
@@ -85,6 +95,7 @@ class SteerableCNN3d(nn.Module):
         self.features = nn.Sequential(*layers)
         self.readout = IrrepReadout(before)
         self.head = _head(before.num_irreps, classes, dropout)
+        place(self, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, classes)`` of shapes ``(B, in_channels, D, D, D)``."""
@@ -102,10 +113,12 @@ class SmoothSteerableCNN3d(nn.Module):
     nearly for all others, of shapes that the grid resolves and that leave a frame of a few voxels.
 
     Args:
-        classes: class scores.
+        irreps: after each convolution.
         in_channels: scalars at each voxel of the input.
-        stages: the irreps after each convolution.
+        classes: class scores.
         dropout: probability to drop a number before each ordinary layer in training.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
         ``(B, in_channels, D, D, D)`` with an even ``D`` to ``(B, classes)``.
@@ -116,39 +129,41 @@ class SmoothSteerableCNN3d(nn.Module):
 
     def __init__(
         self,
-        classes: int,
+        irreps: Sequence[str] = SMOOTH_STAGES,
         in_channels: int = 1,
-        stages: Sequence[str] = SMOOTH_STAGES,
+        classes: int = 10,
+        *,
         dropout: float = 0.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        _check_stages(stages, SMOOTH_WINDOWS)
+        _check_stages(irreps, SMOOTH_WINDOWS)
         self.in_field = IrrepMaps(f"{in_channels}x0e")
-        self.out_field = IrrepVectors(f"{classes}x0e")
+        self.out_field = Invariant(SO3, classes)
         before: Any = self.in_field.irreps
+        self.even = EvenSize("SmoothSteerableCNN3d")
         self.stages, self.readouts = nn.ModuleList(), nn.ModuleList()
+        self.scalars: list[int] = []  # of each stage, the first of its channels
         numbers = 0
-        for stage, window in zip(stages, SMOOTH_WINDOWS, strict=True):
+        for stage, window in zip(irreps, SMOOTH_WINDOWS, strict=True):
             gate = IrrepGate(stage)
             conv = SteerableConv3d(before, gate.irreps_in, bias=False, profile="gaussian", **window)
-            norm = IrrepBatchNorm(gate.irreps_in, centre=False)
+            norm = IrrepBatchNorm(gate.irreps_in, center=False)
             self.stages.append(nn.Sequential(conv, norm, gate))
             before = gate.out_field.irreps
             self.readouts.append(IrrepReadout(before, "rms"))
+            self.scalars.append(gate.sizes[0])
             numbers += before.num_irreps + gate.sizes[0]
         self.head = _head(numbers, classes, dropout)
+        place(self, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, classes)`` of shapes ``(B, in_channels, D, D, D)``."""
-        if x.dim() == 5 and x.shape[-1] % 2:
-            raise ValueError(
-                f"SmoothSteerableCNN3d takes grids of an even size; got {tuple(x.shape)}. Pad "
-                "one voxel: torch.nn.functional.pad(x, (0, 1, 0, 1, 0, 1))"
-            )
+        x = self.even(x)
         numbers = []
-        for stage, readout in zip(self.stages, self.readouts, strict=True):
+        for stage, readout, scalars in zip(self.stages, self.readouts, self.scalars, strict=True):
             x = stage(x)
-            scalars = stage[-1].sizes[0]  # type: ignore[index]
             numbers += [x[:, :scalars].mean((2, 3, 4)), readout(x)]
         scores: Tensor = self.head(torch.cat(numbers, 1))
         return scores
@@ -158,12 +173,15 @@ class PlainCNN3d(nn.Module):
     """The twin of `SteerableCNN3d` from ordinary `nn.Conv3d`: same depth, kernels and steps.
 
     Args:
-        classes: class scores.
         in_channels: channels of the input.
+        classes: class scores.
         widths: channels after each convolution; ``EQUAL_PARAMETERS`` by default, ``EQUAL_WIDTH``
             for as many channels as the steerable network.
         kernel_sizes: of the convolutions.
         dropout: as there.
+        size: as there.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
         ``(B, in_channels, D, D, D)`` to ``(B, classes)``.
@@ -171,11 +189,15 @@ class PlainCNN3d(nn.Module):
 
     def __init__(
         self,
-        classes: int,
         in_channels: int = 1,
+        classes: int = 10,
         widths: Sequence[int] = EQUAL_PARAMETERS,
+        *,
         kernel_sizes: Sequence[int] = KERNELS,
         dropout: float = 0.0,
+        size: int | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         _check_stages(widths, kernel_sizes)
@@ -185,11 +207,13 @@ class PlainCNN3d(nn.Module):
             conv = nn.Conv3d(before, width, k, padding=k // 2, bias=False)
             layers += [conv, nn.BatchNorm3d(width), nn.SiLU()]
             if number in HALVE_AFTER:
-                layers.append(IrrepDownsample3d(f"{width}x0e"))
+                layers.append(IrrepDownsample3d(f"{width}x0e", size=size))
+                size = None if size is None else -(-size // 2)
             before = width
         self.features = nn.Sequential(*layers)
         self.readout = nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten())
         self.head = _head(before, classes, dropout)
+        place(self, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, classes)`` of shapes ``(B, in_channels, D, D, D)``."""
@@ -198,6 +222,11 @@ class PlainCNN3d(nn.Module):
 
 
 def _check_stages(stages: Sequence[object], kernel_sizes: Sequence[object]) -> None:
+    if isinstance(stages, int | str):
+        raise ValueError(
+            f"The network takes a list, what comes after each convolution; got {stages!r}. The "
+            "number of classes goes by its name: classes=10."
+        )
     if len(stages) != len(kernel_sizes):
         raise ValueError(
             f"The network takes one kernel size for each stage; got {len(stages)} stages and "

@@ -14,11 +14,13 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from equivlab.nn.sphere import S2Conv, S2Moments, SO3Conv, SO3Integrate, SO3Moments
-from equivlab.nn.sphere_norm import NormedConv
-from equivlab.nn.spin import SpinActivation, SpinConv
+from equivlab.models.placing import place
+from equivlab.nn.sphere.conv import S2Conv, SO3Conv
+from equivlab.nn.sphere.moments import S2Moments, SO3Integrate, SO3Moments
+from equivlab.nn.sphere.norm import NormedConv
+from equivlab.nn.sphere.spin import SpinActivation, SpinConv
 from equivlab.sphere.grid import (
     s2_equatorial_grid,
     s2_near_identity_grid,
@@ -28,9 +30,7 @@ from equivlab.sphere.grid import (
 )
 
 __all__ = [
-    "SphericalMoleculeCNN",
     "planar_digit_cnn",
-    "smooth_spherical_atom_cnn",
     "smooth_spherical_digit_cnn",
     "smooth_spherical_shape_cnn",
     "spherical_digit_cnn",
@@ -39,54 +39,82 @@ __all__ = [
 ]
 
 
-def spherical_digit_cnn(bandwidth: int = 30, classes: int = 10) -> nn.Sequential:
+def spherical_digit_cnn(
+    in_channels: int = 1,
+    classes: int = 10,
+    *,
+    bandwidth: int = 30,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Sequential:
     """The paper's network for digits on the sphere, of 58 thousand parameters (section 5.2).
 
     Its ReLUs act on full grids, so it is only roughly equivariant: relative errors of a few per
     cent on digits. `smooth_spherical_digit_cnn` is the careful one.
 
     Args:
-        bandwidth: of the input; the layers have a third and a fifth of it.
+        in_channels: channels of the input.
         classes: class scores.
+        bandwidth: of the input; the layers have a third and a fifth of it.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
-        ``(B, 1, 2b, 2b)`` to ``(B, classes)``.
+        ``(B, in_channels, 2b, 2b)`` to ``(B, classes)``.
     """
     second, third = max(1, bandwidth // 3), max(1, bandwidth // 5)
     points = so3_near_identity_grid(max_gamma=math.pi / 8, n_gamma=3)
-    return nn.Sequential(
-        S2Conv(1, 20, bandwidth, second),
+    model = nn.Sequential(
+        S2Conv(in_channels, 20, bandwidth, second),
         nn.ReLU(),
         SO3Conv(20, 40, second, third, points),
         nn.ReLU(),
         SO3Integrate(40, third),
         nn.Linear(40, classes),
     )
+    return place(model, device, dtype)
 
 
-def planar_digit_cnn(size: int = 60, classes: int = 10) -> nn.Sequential:
+def planar_digit_cnn(
+    in_channels: int = 1,
+    classes: int = 10,
+    *,
+    size: int = 60,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Sequential:
     """The planar twin of the paper: two convolutions 5×5 with stride 3 on the β–α picture.
 
     Args:
-        size: rows and columns of the input, ``2b``.
+        in_channels: channels of the input.
         classes: class scores.
+        size: rows and columns of the input, ``2b``.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
-        ``(B, 1, size, size)`` to ``(B, classes)``.
+        ``(B, in_channels, size, size)`` to ``(B, classes)``.
     """
     side = ((size - 5) // 3 + 1 - 5) // 3 + 1
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 5, stride=3),
+    model = nn.Sequential(
+        nn.Conv2d(in_channels, 32, 5, stride=3),
         nn.ReLU(),
         nn.Conv2d(32, 64, 5, stride=3),
         nn.ReLU(),
         nn.Flatten(),
         nn.Linear(64 * side**2, classes),
     )
+    return place(model, device, dtype)
 
 
 def smooth_spherical_digit_cnn(
-    bandwidth: int = 30, classes: int = 10, grids: tuple[int, int, int] | None = None
+    in_channels: int = 1,
+    classes: int = 10,
+    *,
+    bandwidth: int = 30,
+    grids: tuple[int, int, int] | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
     """A spherical network for digits that keeps the law: smooth corners on grids with room.
 
@@ -98,13 +126,16 @@ def smooth_spherical_digit_cnn(
     same weights on a finer last grid forget that: build it again with one and load them.
 
     Args:
-        bandwidth: of the input; 30, or another that is 12 or more.
+        in_channels: channels of the input.
         classes: class scores.
+        bandwidth: of the input; 30, or another that is 12 or more.
         grids: bandwidths behind the three convolutions, by default 3/5, 4/15 and 1/3 of the
             input's. Weights serve any last grid, but only the first two they were trained with.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
-        ``(B, 1, 2b, 2b)`` to ``(B, classes)``.
+        ``(B, in_channels, 2b, 2b)`` to ``(B, classes)``.
     """
     # The first layer has the degrees that tell digits apart, in few channels: it is the dear one.
     # The last grid carries nothing but invariants, and yet must resolve the SiLU's corners and
@@ -115,20 +146,29 @@ def smooth_spherical_digit_cnn(
         so3_near_identity_grid(math.pi / 5, math.pi, n_alpha=6, n_beta=2, n_gamma=6),
         so3_near_identity_grid(math.pi / 3, math.pi, n_alpha=6, n_beta=1, n_gamma=6),
     )
-    return nn.Sequential(
-        NormedConv(S2Conv(1, 8, bandwidth, first, points[0], degrees=bandwidth // 2)),
+    model = nn.Sequential(
+        NormedConv(S2Conv(in_channels, 8, bandwidth, first, points[0], lmax=bandwidth // 2 - 1)),
         nn.SiLU(),
-        NormedConv(SO3Conv(8, 28, first, second, points[1], degrees=bandwidth // 5)),
+        NormedConv(SO3Conv(8, 28, first, second, points[1], lmax=bandwidth // 5 - 1)),
         nn.SiLU(),
-        NormedConv(SO3Conv(28, 40, second, third, points[2], degrees=bandwidth * 2 // 15)),
+        NormedConv(SO3Conv(28, 40, second, third, points[2], lmax=bandwidth * 2 // 15 - 1)),
         nn.SiLU(),
         SO3Moments(40, third, tilts=(2.0,)),  # the parts of a digit are somewhere, not everywhere
         nn.BatchNorm1d(120),
         nn.Linear(120, classes),
     )
+    return place(model, device, dtype)
 
 
-def spin_digit_cnn(bandwidth: int = 30, classes: int = 10, angles: int = 10) -> nn.Sequential:
+def spin_digit_cnn(
+    in_channels: int = 1,
+    classes: int = 10,
+    *,
+    bandwidth: int = 30,
+    angles: int = 10,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Sequential:
     """A deep spherical network for digits: five layers of features with few orders in γ.
 
     A feature of `SpinConv` with orders up to 2 is five maps on the sphere, where one of `SO3Conv`
@@ -137,17 +177,20 @@ def spin_digit_cnn(bandwidth: int = 30, classes: int = 10, angles: int = 10) -> 
     degrees free, normalises, and applies a SiLU.
 
     Args:
-        bandwidth: of the input; 30, or another that is 10 or more.
+        in_channels: channels of the input.
         classes: class scores.
+        bandwidth: of the input; 30, or another that is 10 or more.
         angles: γ at which the SiLUs are evaluated. Fewer leave more of the pose in the features,
             which a network that is trained on one pose learns. Weights serve any number.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
-        ``(B, 1, 2b, 2b)`` to ``(B, classes)``.
+        ``(B, in_channels, 2b, 2b)`` to ``(B, classes)``.
     """
     # The last grid carries nothing but invariants, and has room for the tilted mean's exponential.
     layers: list[nn.Module] = []
-    channels, orders, before = 1, 0, bandwidth
+    channels, orders, before = in_channels, 0, bandwidth
     for width, top, grid, degrees, tilt, rings in (
         (10, 2, 22, 17, math.pi / 6, 4),
         (14, 2, 18, 13, math.pi / 6, 2),
@@ -155,21 +198,27 @@ def spin_digit_cnn(bandwidth: int = 30, classes: int = 10, angles: int = 10) -> 
         (22, 2, 12, 8, math.pi / 5, 2),
         (64, 0, 16, 6, math.pi / 3, 2),
     ):
-        after, kept = bandwidth * grid // 30, bandwidth * degrees // 30
+        after, lmax = bandwidth * grid // 30, bandwidth * degrees // 30 - 1
         points = spin_kernel_grid(orders, top, tilt, rings)
-        conv = SpinConv(channels, width, before, after, orders, top, points, kept, bias=False)
+        conv = SpinConv(channels, width, before, after, orders, top, points, lmax, bias=False)
         layers += [NormedConv(conv), SpinActivation(width, after, top, angles=angles)]
         channels, orders, before = width, top, after
-    return nn.Sequential(
+    model = nn.Sequential(
         *layers,
         S2Moments(channels, before, tilts=(2.0,)),
         nn.BatchNorm1d(3 * channels),
         nn.Linear(3 * channels, classes),
     )
+    return place(model, device, dtype)
 
 
 def spherical_shape_cnn(
-    in_channels: int = 6, classes: int = 55, bandwidths: tuple[int, int, int] = (64, 16, 10)
+    in_channels: int = 6,
+    classes: int = 55,
+    *,
+    bandwidths: tuple[int, int, int] = (64, 16, 10),
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
     """The paper's network for shapes seen from a sphere around them (section 5.4).
 
@@ -179,6 +228,8 @@ def spherical_shape_cnn(
         in_channels: distance and normal of the surface, and of its convex hull.
         classes: class scores.
         bandwidths: of the input and of the two layers.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
         ``(B, in_channels, 2b, 2b)`` to ``(B, classes)``.
@@ -186,7 +237,7 @@ def spherical_shape_cnn(
     first, second, third = bandwidths
     lift = s2_equatorial_grid(n_alpha=2 * first)
     points = so3_equatorial_grid(max_gamma=0, n_alpha=2 * second, n_gamma=1)
-    return nn.Sequential(
+    model = nn.Sequential(
         NormedConv(S2Conv(in_channels, 100, first, second, lift)),
         nn.ReLU(),
         NormedConv(SO3Conv(100, 100, second, third, points)),
@@ -194,10 +245,16 @@ def spherical_shape_cnn(
         SO3Integrate(100, third),
         nn.Linear(100, classes),
     )
+    return place(model, device, dtype)
 
 
 def smooth_spherical_shape_cnn(
-    in_channels: int = 7, classes: int = 10, bandwidth: int = 16
+    in_channels: int = 7,
+    classes: int = 10,
+    *,
+    bandwidth: int = 16,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
     """A shape network for a CPU that keeps the law, made as `smooth_spherical_digit_cnn`.
 
@@ -205,6 +262,8 @@ def smooth_spherical_shape_cnn(
         in_channels: of `project_voxel_surface` or `project_mesh`.
         classes: class scores.
         bandwidth: of the input; 8 or more.
+        device: where it lives.
+        dtype: of its parameters.
 
     Shape:
         ``(B, in_channels, 2b, 2b)`` to ``(B, classes)``.
@@ -215,99 +274,15 @@ def smooth_spherical_shape_cnn(
         so3_near_identity_grid(math.pi / 3, math.pi, n_alpha=6, n_beta=2, n_gamma=6),
         so3_near_identity_grid(math.pi / 2, math.pi, n_alpha=6, n_beta=1, n_gamma=6),
     )
-    return nn.Sequential(
-        NormedConv(S2Conv(in_channels, 24, bandwidth, first, grids[0], degrees=first * 4 // 5)),
+    model = nn.Sequential(
+        NormedConv(S2Conv(in_channels, 24, bandwidth, first, grids[0], lmax=first * 4 // 5 - 1)),
         nn.SiLU(),
-        NormedConv(SO3Conv(24, 40, first, second, grids[1], degrees=second * 3 // 4)),
+        NormedConv(SO3Conv(24, 40, first, second, grids[1], lmax=second * 3 // 4 - 1)),
         nn.SiLU(),
-        NormedConv(SO3Conv(40, 64, second, third, grids[2], degrees=third * 2 // 3)),
+        NormedConv(SO3Conv(40, 64, second, third, grids[2], lmax=third * 2 // 3 - 1)),
         nn.SiLU(),
         SO3Integrate(64, third),
         nn.BatchNorm1d(64),
         nn.Linear(64, classes),
     )
-
-
-def smooth_spherical_atom_cnn(in_channels: int = 10, bandwidth: int = 10) -> nn.Sequential:
-    """What surrounds an atom, in 64 invariant numbers: lean and smooth, for a CPU.
-
-    Gaussian potentials on a small sphere are smooth themselves: on QM7's, degrees from 4 on hold
-    1e-5 of the power. A quarter of the time of the paper's four layers, and the law is kept.
-
-    Args:
-        in_channels: potentials, and constants that say what the atom is.
-        bandwidth: of the input; 4 or more.
-
-    Shape:
-        ``(N, in_channels, 2b, 2b)`` to ``(N, 64)``; for `SphericalMoleculeCNN`.
-    """
-    lift = s2_near_identity_grid(max_beta=3 * math.pi / 4, n_alpha=6)
-    points = so3_near_identity_grid(math.pi / 2, math.pi, n_alpha=4, n_beta=2, n_gamma=4)
-    return nn.Sequential(
-        NormedConv(S2Conv(in_channels, 16, bandwidth, 4, lift)),
-        nn.SiLU(),
-        NormedConv(SO3Conv(16, 32, 4, 3, points)),
-        nn.SiLU(),
-        NormedConv(SO3Conv(32, 64, 3, 3, points, degrees=2)),
-        nn.SiLU(),
-        SO3Integrate(64, 3),
-    )
-
-
-class SphericalMoleculeCNN(nn.Module):
-    """The paper's network for the energy of a molecule, seen from each of its atoms (section 5.3).
-
-    Four layers shared by all atoms take the potentials on a sphere around an atom to invariant
-    features; their sum over the atoms is the molecule's. Invariant under rotations as far as
-    its ReLUs allow, and under any order of the atoms exactly.
-
-    Args:
-        in_channels: potentials, one for each kind of nucleus.
-        bandwidth: of the input; the four layers have 8, 6, 4 and 2.
-        features: another network for the atoms, ``(N, in_channels, 2b, 2b)`` to ``(N, 64)``, such
-            as `smooth_spherical_atom_cnn`; what is said above then holds as far as it does.
-
-    Shape:
-        ``(B, A, in_channels, 2b, 2b)`` and a mask ``(B, A)``, true where there is an atom, to
-        ``(B,)``.
-    """
-
-    def __init__(
-        self, in_channels: int = 5, bandwidth: int = 10, features: nn.Module | None = None
-    ) -> None:
-        super().__init__()
-        self.features = features or self._paper_features(in_channels, bandwidth)
-        self.embed = nn.Sequential(
-            nn.Linear(64, 256), nn.BatchNorm1d(256), nn.ReLU(),
-            nn.Linear(256, 64), nn.BatchNorm1d(64), nn.ReLU(),
-        )  # fmt: skip
-        self.read = nn.Sequential(
-            nn.Linear(64, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 1)
-        )
-
-    @staticmethod
-    def _paper_features(in_channels: int, bandwidth: int) -> nn.Module:
-        channels, bandwidths = (8, 16, 32, 64), (bandwidth, 8, 6, 4, 2)
-        lift = s2_near_identity_grid(n_alpha=2 * bandwidth, n_beta=2)
-        lifted = S2Conv(in_channels, channels[0], bandwidth, 8, lift)
-        layers: list[nn.Module] = [NormedConv(lifted), nn.ReLU()]
-        for k in range(1, 4):
-            before, after = bandwidths[k : k + 2]
-            points = so3_near_identity_grid(n_alpha=2 * before, n_beta=2, n_gamma=2)
-            conv = SO3Conv(channels[k - 1], channels[k], before, after, points)
-            layers += [NormedConv(conv), nn.ReLU()]
-        return nn.Sequential(*layers, SO3Integrate(channels[-1], 2))
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Energies ``(B,)`` of molecules ``(B, A, C, 2b, 2b)``; other places cost nothing."""
-        if x.dim() != 5 or mask.shape != x.shape[:2] or mask.dtype != torch.bool:
-            raise ValueError(
-                "SphericalMoleculeCNN takes signals (B, A, C, 2b, 2b) and a bool mask (B, A) of "
-                f"atoms; got {tuple(x.shape)} and {tuple(mask.shape)} of {mask.dtype}. "
-                "The mask of atomic numbers Z is Z > 0"
-            )
-        atoms = self.embed(self.features(x[mask]))  # (atoms, 64)
-        owner = mask.nonzero()[:, 0]
-        sums = atoms.new_zeros(len(x), atoms.shape[1]).index_add(0, owner, atoms)
-        energy: Tensor = self.read(sums)
-        return energy[:, 0]
+    return place(model, device, dtype)

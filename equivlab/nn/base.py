@@ -1,26 +1,31 @@
-"""What every planar layer shares: the fields it maps between, and the checks that need them."""
+"""What all layers share: the fields they map between, and the checks of inputs and arguments."""
 
 from __future__ import annotations
+
+from numbers import Integral
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from equivlab.fields import Field
 
-__all__ = ["FieldModule", "square"]
+__all__ = ["FieldModule", "Home", "check_home", "integer"]
 
 
 class FieldModule(nn.Module):
     """A module that knows which field it takes (`in_field`) and which it gives (`out_field`).
 
     Every subclass obeys ``layer(in_field.act(g, x)) == out_field.act(g, layer(x))`` for all
-    elements ``g`` of the group, wherever the geometry is exact (see `equivlab.nn.planar`).
+    elements ``g`` of the group, as exactly as its docstring says.
     """
 
-    in_field: Field
-    out_field: Field
+    in_field: Field[int] | Field[Tensor]
+    out_field: Field[int] | Field[Tensor]
 
-    def __init__(self, in_field: Field, out_field: Field) -> None:
+    def __init__(
+        self, in_field: Field[int] | Field[Tensor], out_field: Field[int] | Field[Tensor]
+    ) -> None:
         super().__init__()
         self.in_field = in_field
         self.out_field = out_field
@@ -34,6 +39,13 @@ class FieldModule(nn.Module):
     def extra_repr(self) -> str:
         """The fields, for `print(model)`."""
         return f"{self.in_field} -> {self.out_field}"
+
+
+class Home(TypedDict):
+    """Where the numbers of a layer live and of which type they are, to hand on to its parts."""
+
+    device: torch.device | str | None
+    dtype: torch.dtype | None
 
 
 def check_home(x: Tensor, weight: Tensor, label: str) -> None:
@@ -53,16 +65,21 @@ def check_home(x: Tensor, weight: Tensor, label: str) -> None:
         )
 
 
-def square(value: int | tuple[int, int], name: str, label: str) -> int:
-    """One number for both axes, from a number or an equal pair.
+def integer(value: int, name: str, label: str, least: int = 1) -> int:
+    """`value` as an `int`: what counts or measures, also one of NumPy's integers.
+
+    Args:
+        value: what was given.
+        name: of the argument, for the message.
+        label: of the layer, for the message.
+        least: the smallest number allowed.
 
     Raises:
-        ValueError: the pair differs, so that a quarter turn would not map the layer to itself.
+        TypeError: no whole number; a boolean is none either.
+        ValueError: less than `least`.
     """
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or pair[0] != pair[1]:
-        raise ValueError(
-            f"{label} turns its filters by 90°, so {name} must be one number or an equal pair; "
-            f"got {value!r}. Use {name}={pair[0]}"
-        )
-    return int(pair[0])
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{label}: {name} must be a whole number; got {value!r}.")
+    if value < least:
+        raise ValueError(f"{label}: {name} must be {least} or more; got {value}.")
+    return int(value)

@@ -15,11 +15,12 @@ every polynomial of degree below ``2b`` is exact (Driscoll & Healy 1994; Kostele
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
 from torch import Tensor
+
+from equivlab.tables import in_no_mode, remembered
 
 __all__ = [
     "bandwidth_of",
@@ -49,15 +50,14 @@ def quadrature_weights(bandwidth: int) -> Tensor:
     return beta.sin() * (torch.sin(beta[:, None] * odd) / odd).sum(1) / bandwidth
 
 
-@functools.lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def sample_weights(bandwidth: int, angles: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Weights ``(2b,)`` of the colatitudes where each has so many samples: the sum is the mean.
 
     `angles` is ``2b`` on the sphere, ``(2b)²`` on SO(3): ``Σ_jkn w_j f(β_j, α_k, γ_n)``. Kept in
     memory: a GPU would wait for a new copy at each call.
     """
-    with torch.inference_mode(False), torch.no_grad():
-        return (quadrature_weights(bandwidth) / angles).to(device, dtype)
+    return (quadrature_weights(bandwidth) / angles).to(device, dtype)
 
 
 def bandwidth_of(x: Tensor, axes: int, taker: str) -> int:
@@ -82,9 +82,12 @@ def bandwidth_of(x: Tensor, axes: int, taker: str) -> int:
             f"even size on each of the last {axes} axes; got {shape}. Resample to dh_angles(b), or "
             "project an image: equivlab.sphere.project_image"
         )
+    if x.numel() == 0:
+        raise ValueError(f"{taker} takes at least one signal; got {shape}. Skip empty batches.")
     return n // 2
 
 
+@in_no_mode
 def s2_near_identity_grid(
     max_beta: float = math.pi / 8, n_alpha: int = 8, n_beta: int = 3
 ) -> Tensor:
@@ -101,11 +104,13 @@ def s2_near_identity_grid(
     return _product(_rings(max_beta, n_beta), _around(n_alpha))
 
 
+@in_no_mode
 def s2_equatorial_grid(max_beta: float = 0.0, n_alpha: int = 32, n_beta: int = 1) -> Tensor:
     """Rings about the equator, within `max_beta` of it; pairs β, α as `s2_near_identity_grid`."""
     return _product(_belt(max_beta, n_beta), _around(n_alpha))
 
 
+@in_no_mode
 def so3_near_identity_grid(
     max_beta: float = math.pi / 8,
     max_gamma: float = 2 * math.pi,
@@ -133,6 +138,7 @@ def so3_near_identity_grid(
     return grid
 
 
+@in_no_mode
 def so3_equatorial_grid(
     max_beta: float = 0.0,
     max_gamma: float = math.pi / 8,
@@ -145,6 +151,7 @@ def so3_equatorial_grid(
     return _product(_belt(max_beta, n_beta), _around(n_alpha), turns)
 
 
+@in_no_mode
 def spin_kernel_grid(
     orders_in: int, orders_out: int, max_beta: float = math.pi / 6, n_beta: int = 2
 ) -> Tensor:

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 
 from equivlab.sphere.grid import bandwidth_of
-from equivlab.sphere.s2 import degree_slice, degrees_of, no_autocast, s2_fft, s2_ifft
+from equivlab.sphere.s2 import (
+    at_least_single,
+    degree_slice,
+    degrees_of,
+    no_autocast,
+    s2_fft,
+    s2_ifft,
+)
 from equivlab.sphere.so3_transform import blocks_degrees, so3_fft, so3_ifft
 from equivlab.sphere.wigner import wigner_D
 
@@ -60,6 +67,7 @@ def rotate_so3(x: Tensor, rotations: Tensor) -> Tensor:
 def rotate_coefficients(coefficients: Tensor, rotations: Tensor) -> Tensor:
     """`rotate_s2` of a spectrum ``(..., L²)``: ``f_l ↦ D^l(R) f_l``."""
     degrees = degrees_of(coefficients, "rotate_coefficients")
+    coefficients = at_least_single(coefficients)
     matrices = _matrices(rotations, degrees, coefficients.dim() - 1, coefficients)
     with no_autocast(coefficients):
         turned = [
@@ -72,6 +80,7 @@ def rotate_coefficients(coefficients: Tensor, rotations: Tensor) -> Tensor:
 def rotate_blocks(blocks: Sequence[Tensor], rotations: Tensor) -> list[Tensor]:
     """`rotate_so3` of a spectrum, blocks ``(..., 2l+1, 2l+1)``: ``F^l ↦ D^l(R) F^l``."""
     degrees = blocks_degrees(blocks, "rotate_blocks")
+    blocks = [at_least_single(block) for block in blocks]
     matrices = _matrices(rotations, degrees, blocks[0].dim() - 2, blocks[0])
     with no_autocast(blocks[0]):
         return [D @ F for D, F in zip(matrices, blocks, strict=True)]

@@ -8,21 +8,24 @@ slice `degree_slice(l)`.
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from equivlab.sphere.grid import bandwidth_of, dh_angles, quadrature_weights
-from equivlab.sphere.linear import linear
+from equivlab.sphere.linear import LinearMap, linear, transform_family
 from equivlab.sphere.wigner import angular_waves, legendre, orders
+from equivlab.tables import remembered
 
 __all__ = ["degree_slice", "degrees_of", "s2_fft", "s2_ifft"]
 
 
-def s2_fft(x: Tensor, degrees: int | None = None) -> Tensor:
+def s2_fft(x: Tensor, *, lmax: int | None = None) -> Tensor:
     """Spherical-harmonic coefficients of samples on the Driscoll–Healy grid.
 
     ``f_lm = ∫ f(β, α) Y_lm(β, α) sin β dβ dα``, exact for ``f`` of bandwidth ``b``: then
@@ -30,23 +33,22 @@ def s2_fft(x: Tensor, degrees: int | None = None) -> Tensor:
 
     Args:
         x: ``(..., 2b, 2b)`` in ``β α``; half precision is computed in float32.
-        degrees: the number ``L ≤ b`` of degrees wanted; all ``b`` by default.
+        lmax: the highest degree wanted, ``L − 1``; by default ``b − 1``, all that there are.
 
     Returns:
         ``(..., L²)``.
 
     Raises:
         TypeError: no floating-point tensor.
-        ValueError: axes that are no Driscoll–Healy grid, or ``L`` not in 1…b.
+        ValueError: axes that are no Driscoll–Healy grid, or `lmax` not in 0…b − 1.
 
-    >>> s2_fft(torch.randn(5, 3, 12, 12), degrees=4).shape
+    >>> s2_fft(torch.randn(5, 3, 12, 12), lmax=3).shape
     torch.Size([5, 3, 16])
     """
     bandwidth = bandwidth_of(x, 2, "s2_fft")
-    degrees = check_degrees(degrees, bandwidth, "s2_fft")
+    degrees = check_lmax(lmax, bandwidth, "s2_fft") + 1
     x = at_least_single(x)
-    found = tables(bandwidth, degrees, True, x.dtype, x.device)
-    return linear(x, found.project, found.expand)
+    return linear(x, "s2", (bandwidth, degrees, True))
 
 
 def s2_ifft(coefficients: Tensor, bandwidth: int | None = None) -> Tensor:
@@ -66,8 +68,7 @@ def s2_ifft(coefficients: Tensor, bandwidth: int | None = None) -> Tensor:
     degrees = degrees_of(coefficients, "s2_ifft")
     bandwidth = check_bandwidth(bandwidth, degrees, "s2_ifft")
     f = at_least_single(coefficients)
-    found = tables(bandwidth, degrees, False, f.dtype, f.device)
-    return linear(f, found.expand, found.project)
+    return linear(f, "s2", (bandwidth, degrees, False), transposed=True)
 
 
 def degree_slice(degree: int) -> slice:
@@ -91,16 +92,16 @@ def degrees_of(coefficients: Tensor, taker: str) -> int:
     return degrees
 
 
-def check_degrees(degrees: int | None, bandwidth: int, taker: str) -> int:
-    """`degrees`, or all that the bandwidth has; `ValueError` outside 1…bandwidth."""
-    if degrees is None:
-        return bandwidth
-    if not 1 <= degrees <= bandwidth:
+def check_lmax(lmax: int | None, bandwidth: int, taker: str) -> int:
+    """`lmax`, by default the highest degree of the bandwidth; `ValueError` outside."""
+    if lmax is None:
+        return bandwidth - 1
+    if not 0 <= lmax < bandwidth:
         raise ValueError(
-            f"{taker}: samples of bandwidth {bandwidth} determine 1 to {bandwidth} degrees; got "
-            f"degrees={degrees}. Ask for fewer, or sample on a finer grid."
+            f"{taker}: samples of bandwidth {bandwidth} determine degrees 0 to {bandwidth - 1}; "
+            f"got lmax={lmax}. Ask for fewer, or sample on a finer grid."
         )
-    return degrees
+    return lmax
 
 
 def check_bandwidth(bandwidth: int | None, degrees: int, taker: str) -> int:
@@ -122,16 +123,16 @@ def at_least_single(x: Tensor) -> Tensor:
 
 def no_autocast(x: Tensor) -> Any:
     """Autocast off: it would turn the products inside a transform to half precision."""
-    return torch.autocast(x.device.type, enabled=False)
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
+@dataclass(frozen=True, eq=False)
 class Tables:
     """The two factors of a transform: waves in α, and for each order a matrix from β to l."""
 
-    def __init__(self, waves: Tensor, polar: Tensor, place: Tensor) -> None:
-        self.waves = waves  # (2L − 1, 2b)
-        self.polar = polar  # (2L − 1, 2b, L)
-        self.place = place  # (L²,): where (m, l) stands in the padded (2L − 1)·L
+    waves: Tensor  # (2L − 1, 2b)
+    polar: Tensor  # (2L − 1, 2b, L)
+    place: Tensor  # (L²,): where (m, l) stands in the padded (2L − 1)·L
 
     def project(self, x: Tensor) -> Tensor:
         """Samples ``(..., β, α)`` to coefficients ``(..., L²)``."""
@@ -151,20 +152,31 @@ class Tables:
         return torch.mm(rings.view(K, -1).t(), self.waves).view(*f.shape[:-1], n, n)
 
 
-@functools.lru_cache(maxsize=64)
+@remembered()
 def tables(
     bandwidth: int, degrees: int, weighted: bool, dtype: torch.dtype, device: torch.device
 ) -> Tables:
     """The tables of one size, made in float64 and cast; `weighted` by the quadrature or not."""
-    with torch.inference_mode(False), torch.no_grad():
-        beta, alpha = dh_angles(bandwidth)
-        m = orders(degrees)
-        polar = legendre(degrees, beta).mT[m.abs()]  # (m, β, l)
-        if weighted:
-            cell = quadrature_weights(bandwidth) * (2 * math.pi / bandwidth)  # 4π/2b
-            polar = polar * cell[:, None]
-        place = torch.cat([(orders(k + 1) + degrees - 1) * degrees + k for k in range(degrees)])
-        waves = angular_waves(degrees, alpha)
-        return Tables(
-            waves.to(device, dtype), polar.contiguous().to(device, dtype), place.to(device)
-        )
+    beta, alpha = dh_angles(bandwidth)
+    m = orders(degrees)
+    polar = legendre(degrees, beta).mT[m.abs()]  # (m, β, l)
+    if weighted:
+        cell = quadrature_weights(bandwidth) * (2 * math.pi / bandwidth)  # 4π/2b
+        polar = polar * cell[:, None]
+    place = torch.cat([(orders(k + 1) + degrees - 1) * degrees + k for k in range(degrees)])
+    waves = angular_waves(degrees, alpha)
+    return Tables(waves.to(device, dtype), polar.contiguous().to(device, dtype), place.to(device))
+
+
+def _shape(sizes: Sequence[int], shape: Sequence[int], transposed: bool) -> list[int]:
+    bandwidth, degrees, _ = sizes
+    return [*shape[:-1], *[2 * bandwidth] * 2] if transposed else [*shape[:-2], degrees**2]
+
+
+@transform_family("s2", _shape)
+def _maps(
+    sizes: Sequence[int], dtype: torch.dtype, device: torch.device
+) -> tuple[LinearMap, LinearMap]:
+    bandwidth, degrees, weighted = sizes
+    found = tables(bandwidth, degrees, bool(weighted), dtype, device)
+    return found.project, found.expand

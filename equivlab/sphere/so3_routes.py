@@ -13,31 +13,37 @@ angles and stores only the fundamental domain of the Wigner functions: at b = 64
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from equivlab.sphere.grid import dh_angles
+from equivlab.sphere.grid import dh_angles, quadrature_weights
 from equivlab.sphere.wigner import angular_waves, real_tables, small_d_tables
+from equivlab.tables import remembered
 
-__all__ = ["FftRoute", "GemmRoute", "Route"]
+__all__ = ["FftRoute", "GemmRoute", "Route", "fft_route", "gemm_route"]
 
 
 class Route:
-    """What both ways share: the sizes and the two scalings (float64)."""
+    """What both ways share: the sizes."""
 
-    def __init__(self, bandwidth: int, degrees: int, by_beta: Tensor, by_degree: Tensor) -> None:
-        self.bandwidth = bandwidth
-        self.degrees = degrees
-        self.by_beta = by_beta  # (2b,)
-        self.by_degree = by_degree  # (L,)
+    @property
+    def bandwidth(self) -> int:
+        """``b``."""
+        raise NotImplementedError
+
+    @property
+    def degrees(self) -> int:
+        """``L``."""
+        raise NotImplementedError
 
     def project(self, x: Tensor) -> Tensor:
         """``(Z, β, α, γ)`` to ``(a, b, Z, l)``: ``F_ab^l = s_l Σ_βαγ s_β D^l_ab(β, α, γ) x``."""
         raise NotImplementedError
 
-    def expand(self, spectrum: Tensor, out: Tensor) -> Tensor:
-        """The transpose, ``(a, b, Z, l)`` to ``(Z, β, α, γ)``: ``s_β Σ s_l D F`` to `out`."""
+    def expand(self, spectrum: Tensor, out: Tensor | None = None) -> Tensor:
+        """The transpose, ``(a, b, Z, l)`` to ``(Z, β, α, γ)``: ``s_β Σ s_l D F``, into `out`."""
         raise NotImplementedError
 
     def floats(self) -> int:
@@ -46,30 +52,21 @@ class Route:
         return max(n * n * K, K * K * n, K * K * 2 * self.degrees)
 
 
+@dataclass(frozen=True, eq=False)
 class GemmRoute(Route):
     """Fourier sums as products with matrices of cosines and sines."""
 
-    def __init__(
-        self,
-        bandwidth: int,
-        degrees: int,
-        by_beta: Tensor,
-        by_degree: Tensor,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
-        super().__init__(bandwidth, degrees, by_beta, by_degree)
-        beta, alpha = dh_angles(bandwidth)
-        same, other = real_tables(degrees, beta)
-        # F_ab takes T_ab y_ab + U_ab y_−a,−b. One product gives both terms: T y_ab for F_ab,
-        # and, since its U stands at (−a, −b), U y_ab for F_−a,−b.
-        polar = torch.cat([same, other.flip(0, 1)], 2)  # (a, b, 2L, β)
-        polar *= torch.cat([by_degree, by_degree])[:, None] * by_beta
-        polar = polar.flatten(0, 1).to(device, dtype)
-        self.from_beta = polar.mT.contiguous()  # (a·b, β, 2L)
-        self.to_beta = polar.contiguous()  # (a·b, 2L, β)
-        self.waves = angular_waves(degrees, alpha).to(device, dtype)  # (2L − 1, 2b)
-        self.waves_t = self.waves.t().contiguous()
+    from_beta: Tensor  # (a·b, β, 2L)
+    to_beta: Tensor  # (a·b, 2L, β)
+    waves: Tensor  # (2L − 1, 2b)
+
+    @property
+    def bandwidth(self) -> int:
+        return self.waves.shape[1] // 2
+
+    @property
+    def degrees(self) -> int:
+        return (self.waves.shape[0] + 1) // 2
 
     def project(self, x: Tensor) -> Tensor:
         Z, n, L = len(x), 2 * self.bandwidth, self.degrees
@@ -79,16 +76,17 @@ class GemmRoute(Route):
         both = torch.bmm(y.view(K * K, Z, n), self.from_beta).view(K, K, Z, 2 * L)
         return both[..., :L] + both[..., L:].flip(0, 1)
 
-    def expand(self, spectrum: Tensor, out: Tensor) -> Tensor:
+    def expand(self, spectrum: Tensor, out: Tensor | None = None) -> Tensor:
         K, _, Z, L = spectrum.shape
         n = 2 * self.bandwidth
         both = torch.cat([spectrum, spectrum.flip(0, 1)], -1)  # (a, b, Z, 2L)
         y = torch.bmm(both.view(K * K, Z, 2 * L), self.to_beta)  # (a·b, Z, β)
         y = torch.mm(y.view(K, -1).t(), self.waves)  # (b·Z·β, α)
-        torch.mm(y.view(K, -1).t(), self.waves, out=out.view(-1, n))  # (Z·β·α, γ)
-        return out
+        flat = None if out is None else out.view(-1, n)
+        return torch.mm(y.view(K, -1).t(), self.waves, out=flat).view(Z, n, n, n)  # (Z·β·α, γ)
 
 
+@dataclass(frozen=True, eq=False)
 class FftRoute(Route):
     """Fourier sums by `torch.fft`, Wigner sums over the fundamental domain.
 
@@ -98,27 +96,26 @@ class FftRoute(Route):
     ``(n, m)``, by symmetry. All that share a ``d_mn`` are rows of one product.
     """
 
-    def __init__(
-        self,
-        bandwidth: int,
-        degrees: int,
-        by_beta: Tensor,
-        by_degree: Tensor,
-        dtype: torch.dtype,
-        device: torch.device,
-    ) -> None:
-        super().__init__(bandwidth, degrees, by_beta, by_degree)
-        beta = dh_angles(bandwidth)[0]
-        root = torch.ones(degrees, dtype=torch.float64)
-        root[0] = math.sqrt(0.5)
-        self.tables = [
-            (table * (root[m] * root[: m + 1, None, None])).to(device, dtype)
-            for m, table in enumerate(small_d_tables(degrees, beta))
-        ]  # (n, l, β) for each m
-        signs = 1 - 2 * (torch.arange(degrees) % 2)
-        self.signs = signs.to(device, dtype)  # (−1)^l
-        self.scale_beta = by_beta.to(device, dtype)
-        self.scale_degree = by_degree.to(device, dtype)
+    packed: Tensor  # the tables d^l_mn of all orders, one after the other, see `tables`
+    signs: Tensor  # (−1)^l, (L,)
+    scale_beta: Tensor  # (2b,)
+    scale_degree: Tensor  # (L,)
+
+    @property
+    def bandwidth(self) -> int:
+        return len(self.scale_beta) // 2
+
+    @property
+    def degrees(self) -> int:
+        return len(self.scale_degree)
+
+    @property
+    def tables(self) -> list[Tensor]:
+        """``d^l_mn(β)`` for each ``m``, ``(n, l, β)``: views."""
+        L, n = self.degrees, 2 * self.bandwidth
+        shapes = [(m + 1, L - m, n) for m in range(L)]
+        pieces = self.packed.split([math.prod(shape) for shape in shapes])
+        return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
     def project(self, x: Tensor) -> Tensor:
         L, Z = self.degrees, len(x)
@@ -131,7 +128,7 @@ class FftRoute(Route):
         out[1] *= self.signs
         return _to_real(out) * self.scale_degree
 
-    def expand(self, spectrum: Tensor, out: Tensor) -> Tensor:
+    def expand(self, spectrum: Tensor, out: Tensor | None = None) -> Tensor:
         L, Z, n = self.degrees, spectrum.shape[2], 2 * self.bandwidth
         parts = _from_real(spectrum * self.scale_degree)
         parts[1] *= self.signs
@@ -182,6 +179,49 @@ class FftRoute(Route):
         waves[..., 1:] /= 2  # irfft2 counts them twice, as themselves and their conjugates
         samples: Tensor = torch.fft.irfft2(waves, s=(n, n), norm="forward")
         return samples
+
+
+def _scales(bandwidth: int, degrees: int, analysis: bool) -> tuple[Tensor, Tensor]:
+    """The numbers for each β and for each l, of an `analysis` or of a synthesis."""
+    if analysis:
+        return quadrature_weights(bandwidth) / (2 * bandwidth) ** 2, _ones(degrees)
+    return _ones(2 * bandwidth), 2 * torch.arange(degrees, dtype=torch.float64) + 1
+
+
+def _ones(count: int) -> Tensor:
+    return torch.ones(count, dtype=torch.float64)
+
+
+@remembered()
+def gemm_route(
+    bandwidth: int, degrees: int, analysis: bool, dtype: torch.dtype, device: torch.device
+) -> GemmRoute:
+    """The tables of one size, for samples to spectra (`analysis`) or back."""
+    by_beta, by_degree = _scales(bandwidth, degrees, analysis)
+    beta, alpha = dh_angles(bandwidth)
+    same, other = real_tables(degrees, beta)
+    # F_ab takes T_ab y_ab + U_ab y_−a,−b. One product gives both terms: T y_ab for F_ab,
+    # and, since its U stands at (−a, −b), U y_ab for F_−a,−b.
+    polar = torch.cat([same, other.flip(0, 1)], 2)  # (a, b, 2L, β)
+    polar *= torch.cat([by_degree, by_degree])[:, None] * by_beta
+    polar = polar.flatten(0, 1).to(device, dtype)
+    waves = angular_waves(degrees, alpha).to(device, dtype)
+    return GemmRoute(polar.mT.contiguous(), polar.contiguous(), waves)
+
+
+@remembered()
+def fft_route(
+    bandwidth: int, degrees: int, analysis: bool, dtype: torch.dtype, device: torch.device
+) -> FftRoute:
+    """As `gemm_route`, the other way."""
+    root = _ones(degrees)
+    root[0] = math.sqrt(0.5)
+    tables = small_d_tables(degrees, dh_angles(bandwidth)[0])
+    scaled = [table * (root[m] * root[: m + 1, None, None]) for m, table in enumerate(tables)]
+    packed = torch.cat([table.flatten() for table in scaled])
+    signs = 1 - 2 * (torch.arange(degrees) % 2)
+    parts = (packed, signs, *_scales(bandwidth, degrees, analysis))
+    return FftRoute(*(part.to(device, dtype) for part in parts))
 
 
 def _to_real(parts: Tensor) -> Tensor:

@@ -15,19 +15,20 @@ with the Haar measure of volume 1 and the real matrices of `wigner_D`. Then
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from equivlab.sphere.grid import bandwidth_of, quadrature_weights
-from equivlab.sphere.s2 import at_least_single, check_bandwidth, check_degrees, no_autocast
-from equivlab.sphere.so3_routes import FftRoute, GemmRoute, Route
+from equivlab.sphere.grid import bandwidth_of
+from equivlab.sphere.linear import LinearMap, linear, transform_family
+from equivlab.sphere.s2 import at_least_single, check_bandwidth, check_lmax, no_autocast
+from equivlab.sphere.so3_routes import FftRoute, GemmRoute, Route, fft_route, gemm_route
 
 __all__ = ["blocks_degrees", "choose_route", "so3_fft", "so3_ifft"]
 
+Sizes = tuple[int, int, bool]  # bandwidth, degrees, analysis or synthesis
 CHUNK_BYTES = {"cpu": 1 << 21}  # a few of these fit into the cache
 CHUNK_BYTES_ELSEWHERE = 1 << 28
 GEMM_BANDWIDTH = 24
@@ -45,7 +46,7 @@ def choose_route(bandwidth: int, degrees: int) -> type[GemmRoute] | type[FftRout
     return GemmRoute if few and numbers <= GEMM_TABLE else FftRoute
 
 
-def so3_fft(x: Tensor, degrees: int | None = None) -> list[Tensor]:
+def so3_fft(x: Tensor, *, lmax: int | None = None) -> list[Tensor]:
     """The spectrum of samples on the SOFT grid of SO(3).
 
     ``F^l_mn = ∫ f(R) D^l_mn(R) dR``, exact for ``f`` of bandwidth ``b``: then
@@ -53,27 +54,24 @@ def so3_fft(x: Tensor, degrees: int | None = None) -> list[Tensor]:
 
     Args:
         x: ``(..., 2b, 2b, 2b)`` in ``β α γ``; half precision is computed in float32.
-        degrees: the number ``L ≤ b`` of degrees wanted; all ``b`` by default.
+        lmax: the highest degree wanted, ``L − 1``; by default ``b − 1``, all that there are.
 
     Returns:
         ``L`` blocks ``(..., 2l+1, 2l+1)``.
 
     Raises:
         TypeError: no floating-point tensor.
-        ValueError: axes that are no SOFT grid, or ``L`` not in 1…b.
+        ValueError: axes that are no SOFT grid, or `lmax` not in 0…b − 1.
 
-    >>> [tuple(F.shape) for F in so3_fft(torch.randn(4, 8, 8, 8), degrees=2)]
+    >>> [tuple(F.shape) for F in so3_fft(torch.randn(4, 8, 8, 8), lmax=1)]
     [(4, 1, 1), (4, 3, 3)]
     """
     bandwidth = bandwidth_of(x, 3, "so3_fft")
-    degrees = check_degrees(degrees, bandwidth, "so3_fft")
+    degrees = check_lmax(lmax, bandwidth, "so3_fft") + 1
     x = at_least_single(x)
     lead = x.shape[:-3]
     with no_autocast(x):
-        plan = route(bandwidth, degrees, True, x.dtype, x.device)
-        blocks = _Project.apply(  # type: ignore[no-untyped-call]
-            x.reshape(*_two(lead), *x.shape[-3:]), plan
-        )
+        blocks = _project(x.reshape(*_two(lead), *x.shape[-3:]), (bandwidth, degrees, True))
     return [block.transpose(1, 2).reshape(*lead, *block.shape[1::2]) for block in blocks]
 
 
@@ -97,9 +95,8 @@ def so3_ifft(blocks: Sequence[Tensor], bandwidth: int | None = None) -> Tensor:
     lead, n = blocks[0].shape[:-2], 2 * bandwidth
     two = _two(lead)
     with no_autocast(blocks[0]):
-        plan = route(bandwidth, degrees, False, blocks[0].dtype, blocks[0].device)
         flat = [F.reshape(*two, *F.shape[-2:]).transpose(1, 2) for F in blocks]
-        out: Tensor = _Expand.apply(plan, *flat)  # type: ignore[no-untyped-call]
+        out = _expand((bandwidth, degrees, False), flat)
     return out.view(*lead, n, n, n)
 
 
@@ -122,20 +119,27 @@ def blocks_degrees(blocks: Sequence[Tensor], taker: str) -> int:
     return len(blocks)
 
 
-@functools.lru_cache(maxsize=64)
 def route(
     bandwidth: int, degrees: int, analysis: bool, dtype: torch.dtype, device: torch.device
 ) -> Route:
     """The tables of one size, kept in memory: for `so3_fft` (`analysis`) or for `so3_ifft`."""
-    with torch.inference_mode(False), torch.no_grad():
-        if analysis:
-            by_beta = quadrature_weights(bandwidth) / (2 * bandwidth) ** 2
-            by_degree = torch.ones(degrees, dtype=torch.float64)
-        else:
-            by_beta = torch.ones(2 * bandwidth, dtype=torch.float64)
-            by_degree = 2 * torch.arange(degrees, dtype=torch.float64) + 1
-        kind = choose_route(bandwidth, degrees)
-        return kind(bandwidth, degrees, by_beta, by_degree, dtype, device)
+    make = gemm_route if choose_route(bandwidth, degrees) is GemmRoute else fft_route
+    return make(bandwidth, degrees, analysis, dtype, device)
+
+
+def _shape(sizes: Sequence[int], shape: Sequence[int], transposed: bool) -> list[int]:
+    bandwidth, degrees, _ = sizes
+    K = 2 * degrees - 1
+    return [shape[2], *[2 * bandwidth] * 3] if transposed else [K, K, shape[0], degrees]
+
+
+@transform_family("so3", _shape)
+def _maps(
+    sizes: Sequence[int], dtype: torch.dtype, device: torch.device
+) -> tuple[LinearMap, LinearMap]:
+    bandwidth, degrees, analysis = sizes
+    found = route(bandwidth, degrees, bool(analysis), dtype, device)
+    return found.project, found.expand
 
 
 def _two(lead: Sequence[int]) -> tuple[int, int]:
@@ -161,48 +165,101 @@ def _signals_at_once(plan: Route, x: Tensor) -> int:
     return max(1, limit // (plan.floats() * x.element_size()))
 
 
+def _project(x: Tensor, sizes: Sizes) -> tuple[Tensor, ...]:
+    """Samples ``(B, C, 2b, 2b, 2b)`` to blocks ``(B, m, C, n)``."""
+    if torch.compiler.is_compiling():
+        return _cut(linear(x.flatten(0, 1), "so3", sizes), x.shape[:2])
+    found: tuple[Tensor, ...] = _Project.apply(x, sizes)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _expand(sizes: Sizes, blocks: Sequence[Tensor]) -> Tensor:
+    """Blocks ``(B, m, C, n)`` to samples ``(B, C, 2b, 2b, 2b)``."""
+    if torch.compiler.is_compiling():
+        B, _, C, _ = blocks[0].shape
+        x = linear(_padded(blocks, sizes[1]), "so3", sizes, transposed=True)
+        return x.view(B, C, *x.shape[1:])
+    found: Tensor = _Expand.apply(sizes, *blocks)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _cut(spectrum: Tensor, lead: Sequence[int]) -> tuple[Tensor, ...]:
+    """The blocks ``(B, m, C, n)`` in a padded spectrum ``(a, b, B·C, l)``: views."""
+    spectrum = spectrum.unflatten(2, tuple(lead))
+    L = spectrum.shape[-1]
+    cuts = [slice(L - 1 - degree, L + degree) for degree in range(L)]
+    return tuple(spectrum[c, c, ..., degree].permute(2, 0, 3, 1) for degree, c in enumerate(cuts))
+
+
+def _padded(blocks: Sequence[Tensor], degrees: int) -> Tensor:
+    """The transpose of `_cut`: zeros where a degree has no such order."""
+    B, _, C, _ = blocks[0].shape
+    K = 2 * degrees - 1
+    spectrum = blocks[0].new_zeros(K, K, B, C, degrees)
+    for degree, block in enumerate(blocks):
+        cut = slice(degrees - 1 - degree, degrees + degree)
+        spectrum[cut, cut, ..., degree] = block.permute(1, 3, 0, 2)
+    return spectrum.flatten(2, 3)
+
+
 class _Project(torch.autograd.Function):
-    """Samples ``(B, C, 2b, 2b, 2b)`` to blocks ``(B, m, C, n)``; the adjoint of `_Expand`."""
+    """`_project` in pieces that fit into the cache; the adjoint of `_Expand`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, plan: Route) -> tuple[Tensor, ...]:
-        ctx.plan = plan
+    def forward(x: Tensor, sizes: Sizes) -> tuple[Tensor, ...]:
         B, C = x.shape[:2]
-        L = plan.degrees
-        blocks = tuple(x.new_empty(B, side, C, side) for side in range(1, 2 * L, 2))
+        plan = route(*sizes, x.dtype, x.device)
+        blocks = tuple(x.new_empty(B, side, C, side) for side in range(1, 2 * plan.degrees, 2))
         for rows, columns in _chunks(B, C, _signals_at_once(plan, x)):
             part = x[rows, columns]
-            spectrum = plan.project(part.reshape(-1, *x.shape[2:]))  # (a, b, z, l)
-            spectrum = spectrum.unflatten(2, part.shape[:2])
-            for degree, block in enumerate(blocks):
-                cut = slice(L - 1 - degree, L + degree)
-                block[rows, :, columns] = spectrum[cut, cut, ..., degree].permute(2, 0, 3, 1)
+            found = _cut(plan.project(part.reshape(-1, *x.shape[2:])), part.shape[:2])
+            for block, piece in zip(blocks, found, strict=True):
+                block[rows, :, columns] = piece
         return blocks
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.sizes = inputs[1]
+
+    @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return _Expand.apply(ctx.plan, *grads), None  # type: ignore[no-untyped-call]
+        return _expand(ctx.sizes, grads), None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, x: Tensor, sizes: Sizes) -> Any:
+        many = x.movedim(in_dims[0], 0)
+        found = _project(many.flatten(0, 1), sizes)
+        return tuple(block.unflatten(0, many.shape[:2]) for block in found), (0,) * len(found)
 
 
 class _Expand(torch.autograd.Function):
-    """Blocks ``(B, m, C, n)`` to samples ``(B, C, 2b, 2b, 2b)``; the adjoint of `_Project`."""
+    """`_expand` in pieces that fit into the cache; the adjoint of `_Project`."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Route, *blocks: Tensor) -> Tensor:
-        ctx.plan = plan
+    def forward(sizes: Sizes, *blocks: Tensor) -> Tensor:
         B, _, C, _ = blocks[0].shape
-        L, n = plan.degrees, 2 * plan.bandwidth
-        K = 2 * L - 1
+        plan = route(*sizes, blocks[0].dtype, blocks[0].device)
+        n = 2 * plan.bandwidth
         x = blocks[0].new_empty(B, C, n, n, n)
         for rows, columns in _chunks(B, C, _signals_at_once(plan, x)):
             part = x[rows, columns]  # contiguous: whole rows, or a piece of one
-            spectrum = x.new_zeros(K, K, *part.shape[:2], L)
-            for degree, block in enumerate(blocks):
-                cut = slice(L - 1 - degree, L + degree)
-                spectrum[cut, cut, ..., degree] = block[rows, :, columns].permute(1, 3, 0, 2)
-            plan.expand(spectrum.flatten(2, 3), part.view(-1, n, n, n))
+            spectrum = _padded([block[rows, :, columns] for block in blocks], plan.degrees)
+            plan.expand(spectrum, part.view(-1, n, n, n))
         return x
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.sizes = inputs[0]
+
+    @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return None, *_Project.apply(grads[0], ctx.plan)  # type: ignore[no-untyped-call]
+        return None, *_project(grads[0], ctx.sizes)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, sizes: Sizes, *blocks: Tensor) -> Any:
+        many = [
+            block.expand(info.batch_size, *block.shape) if at is None else block.movedim(at, 0)
+            for block, at in zip(blocks, in_dims[1:], strict=True)
+        ]
+        x = _expand(sizes, [block.flatten(0, 1) for block in many])
+        return x.unflatten(0, many[0].shape[:2]), 0

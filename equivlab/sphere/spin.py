@@ -17,22 +17,24 @@ stands in row ``n + N`` at ``l² + l + m``, and is zero for ``l < |n|``. In memo
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from equivlab.sphere.grid import bandwidth_of, dh_angles, quadrature_weights
-from equivlab.sphere.linear import linear
+from equivlab.sphere.linear import LinearMap, linear, transform_family
 from equivlab.sphere.rotation import rotate_coefficients
 from equivlab.sphere.s2 import (
     at_least_single,
     check_bandwidth,
-    check_degrees,
+    check_lmax,
     degrees_of,
 )
 from equivlab.sphere.wigner import angular_waves, orders, real_tables
+from equivlab.tables import remembered
 
 __all__ = [
     "constant_term",
@@ -45,7 +47,7 @@ __all__ = [
 ]
 
 
-def spin_fft(x: Tensor, degrees: int | None = None) -> Tensor:
+def spin_fft(x: Tensor, *, lmax: int | None = None) -> Tensor:
     """The spectrum of a signal of few orders: ``F^l_mn = ∫ f(R) D^l_mn(R) dR``.
 
     The numbers of `so3_fft` of the same signal, without the columns that are zero. Exact for
@@ -53,20 +55,20 @@ def spin_fft(x: Tensor, degrees: int | None = None) -> Tensor:
 
     Args:
         x: ``(..., 2N+1, 2b, 2b)`` in ``n β α``; half precision is computed in float32.
-        degrees: the number ``L ≤ b`` of degrees wanted; all ``b`` by default.
+        lmax: the highest degree wanted, ``L − 1``; by default ``b − 1``, all that there are.
 
     Returns:
         ``(..., 2N+1, L²)``.
 
     Raises:
         TypeError: no floating-point tensor.
-        ValueError: no such axes, an even number of maps, or ``L`` not in 1…b.
+        ValueError: no such axes, an even number of maps, or `lmax` not in 0…b − 1.
 
-    >>> spin_fft(torch.randn(4, 3, 12, 12), degrees=4).shape
+    >>> spin_fft(torch.randn(4, 3, 12, 12), lmax=3).shape
     torch.Size([4, 3, 16])
     """
     bandwidth = bandwidth_of(x, 2, "spin_fft")
-    degrees = check_degrees(degrees, bandwidth, "spin_fft")
+    degrees = check_lmax(lmax, bandwidth, "spin_fft") + 1
     _check_maps(x, 3, "spin_fft")
     x = at_least_single(x)
     lead, maps, n = x.shape[:-3], x.shape[-3], 2 * bandwidth
@@ -125,18 +127,16 @@ def project(x: Tensor, degrees: int) -> Tensor:
     """
     x = x[:, :, None] if x.dim() == 4 else x
     B, C, maps, side, _ = x.shape
-    tables = _tables(side // 2, degrees, maps // 2, True, x.dtype, x.device)
     flat = x.permute(2, 0, 1, 3, 4).reshape(maps, B * C, side, side)
-    F = linear(flat, tables.project, tables.expand)
+    F = linear(flat, "spin", (side // 2, degrees, maps // 2, True))
     return F.view(*F.shape[:2], B, C, degrees)
 
 
 def expand(spectrum: Tensor, bandwidth: int) -> Tensor:
     """What `spin_ifft` computes: the box ``(m, n, B, C, l)`` to what `project` takes."""
     _, maps, B, C, degrees = spectrum.shape
-    tables = _tables(bandwidth, degrees, maps // 2, False, spectrum.dtype, spectrum.device)
     flat = spectrum.reshape(-1, maps, B * C, degrees)
-    x = linear(flat, tables.expand, tables.project)
+    x = linear(flat, "spin", (bandwidth, degrees, maps // 2, False), transposed=True)
     x = x.view(maps, B, C, *x.shape[2:])
     return x[0] if maps == 1 else x.permute(1, 2, 0, 3, 4)
 
@@ -162,20 +162,19 @@ def _check_maps(x: Tensor, axes: int, taker: str) -> None:
         )
 
 
-@functools.lru_cache(maxsize=64)
+@remembered(maxsize=64)
 def _place(degrees: int, device: torch.device) -> Tensor:
     """Where ``l² + l + m`` stands in the padded ``(m, l)``."""
-    with torch.inference_mode(False), torch.no_grad():
-        rows = [(orders(k + 1) + degrees - 1) * degrees + k for k in range(degrees)]
-        return torch.cat(rows).to(device)
+    rows = [(orders(k + 1) + degrees - 1) * degrees + k for k in range(degrees)]
+    return torch.cat(rows).to(device)
 
 
+@dataclass(frozen=True, eq=False)
 class _Tables:
     """Waves in α, and for each pair of orders a matrix from β to l."""
 
-    def __init__(self, waves: Tensor, polar: Tensor) -> None:
-        self.waves = waves  # (2L − 1, 2b)
-        self.polar = polar  # (m·n, 2L, 2b)
+    waves: Tensor  # (2L − 1, 2b)
+    polar: Tensor  # (m·n, 2L, 2b)
 
     def project(self, x: Tensor) -> Tensor:
         """Samples ``(n, Z, β, α)`` to ``(m, n, Z, l)``."""
@@ -194,7 +193,7 @@ class _Tables:
         return torch.mm(rings.t(), self.waves).view(maps, Z, side, side)
 
 
-@functools.lru_cache(maxsize=64)
+@remembered()
 def _tables(
     bandwidth: int,
     degrees: int,
@@ -204,17 +203,32 @@ def _tables(
     device: torch.device,
 ) -> _Tables:
     """For orders up to `top`, in float64 and cast: `weighted` to project, else to expand."""
-    with torch.inference_mode(False), torch.no_grad():
-        beta, alpha = dh_angles(bandwidth)
-        size = max(degrees, top + 1)
-        m = slice(size - degrees, size + degrees - 1)
-        same, other = (table[m, :, :degrees] for table in real_tables(size, beta, top))
-        # F_mn takes T_mn y_mn + U_mn y_−m,−n, and gives both back: see `so3_routes.GemmRoute`.
-        polar = torch.cat([same, other.flip(0, 1)], 2)  # (m, n, 2L, β)
-        if weighted:
-            polar *= quadrature_weights(bandwidth) / (2 * bandwidth)
-            polar[:, orders(top + 1) != 0] /= 2  # the mean of cos² and sin²
-        else:
-            polar *= (2 * torch.arange(degrees, dtype=torch.float64) + 1).repeat(2)[:, None]
-        waves = angular_waves(degrees, alpha)
-        return _Tables(waves.to(device, dtype), polar.flatten(0, 1).to(device, dtype))
+    beta, alpha = dh_angles(bandwidth)
+    size = max(degrees, top + 1)
+    m = slice(size - degrees, size + degrees - 1)
+    same, other = (table[m, :, :degrees] for table in real_tables(size, beta, top))
+    # F_mn takes T_mn y_mn + U_mn y_−m,−n, and gives both back: see `so3_routes.GemmRoute`.
+    polar = torch.cat([same, other.flip(0, 1)], 2)  # (m, n, 2L, β)
+    if weighted:
+        polar *= quadrature_weights(bandwidth) / (2 * bandwidth)
+        polar[:, orders(top + 1) != 0] /= 2  # the mean of cos² and sin²
+    else:
+        polar *= (2 * torch.arange(degrees, dtype=torch.float64) + 1).repeat(2)[:, None]
+    waves = angular_waves(degrees, alpha)
+    return _Tables(waves.to(device, dtype), polar.flatten(0, 1).to(device, dtype))
+
+
+def _shape(sizes: Sequence[int], shape: Sequence[int], transposed: bool) -> list[int]:
+    bandwidth, degrees, top, _ = sizes
+    if transposed:
+        return [2 * top + 1, shape[2], 2 * bandwidth, 2 * bandwidth]
+    return [2 * degrees - 1, 2 * top + 1, shape[1], degrees]
+
+
+@transform_family("spin", _shape)
+def _maps(
+    sizes: Sequence[int], dtype: torch.dtype, device: torch.device
+) -> tuple[LinearMap, LinearMap]:
+    bandwidth, degrees, top, weighted = sizes
+    found = _tables(bandwidth, degrees, top, bool(weighted), dtype, device)
+    return found.project, found.expand

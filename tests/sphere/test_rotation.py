@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from e3nn import o3
 
-from equivlab.fields import RotationMaps, SphereMaps
-from equivlab.fields.sphere import RotationInvariant
+from equivlab.fields import Invariant, RotationMaps, SphereMaps
 from equivlab.so3 import SO3
-from equivlab.sphere import dh_angles, rotate_s2, rotate_so3, s2_fft, s2_ifft, so3_ifft, wigner_D
+from equivlab.sphere import (
+    dh_angles,
+    healpix_isht,
+    healpix_sht,
+    rotate_blocks,
+    rotate_coefficients,
+    rotate_healpix,
+    rotate_s2,
+    rotate_so3,
+    rotate_spin,
+    s2_fft,
+    s2_ifft,
+    so3_fft,
+    so3_ifft,
+    spin_fft,
+    spin_ifft,
+    wigner_D,
+)
 
 R, Q = SO3.random_elements(2, torch.Generator().manual_seed(3))
 
@@ -65,7 +83,7 @@ def test_gradient_turns_back() -> None:
     assert torch.allclose(gradient, wanted, atol=1e-12)
 
 
-@pytest.mark.parametrize("field", [SphereMaps(3, 4), RotationMaps(3, 4), RotationInvariant(3)])
+@pytest.mark.parametrize("field", [SphereMaps(3, 4), RotationMaps(3, 4), Invariant(SO3, 3)])
 def test_fields_act_and_say_what_they_take(field: SphereMaps) -> None:
     shape = {"SphereMaps": (2, 3, 8, 8), "RotationMaps": (2, 3, 8, 8, 8)}
     x = torch.randn(shape.get(type(field).__name__, (2, 3)))
@@ -79,7 +97,7 @@ def test_fields_act_and_say_what_they_take(field: SphereMaps) -> None:
     [
         (SphereMaps(3, 4), (3, 8, 8), r"x\[None\]"),
         (SphereMaps(3, 4), (2, 3, 8), "or that of the channels"),
-        (SphereMaps(3, 4), (2, 3, 10, 10), r"s2_ifft\(s2_fft\(x, 4\), 4\)"),
+        (SphereMaps(3, 4), (2, 3, 10, 10), r"s2_ifft\(s2_fft\(x, lmax=3\), 4\)"),
         (SphereMaps(3, 4), (2, 3, 8, 10), "same even number"),
         (SphereMaps(3, 4), (2, 5, 8, 8), "holds 5 channels"),
         (SphereMaps(3, 4), (2, 3, 8, 8, 8), "SO3Conv"),
@@ -87,13 +105,39 @@ def test_fields_act_and_say_what_they_take(field: SphereMaps) -> None:
         (RotationMaps(3, 4), (2, 3, 8, 8), "S2Conv"),
         (RotationMaps(3, 4), (2, 3, 6, 6, 6), r"bandwidth_in=3"),
         (RotationMaps(3, 4), (8, 8), "5 axes"),
-        (RotationInvariant(3), (2, 3, 8, 8, 8), "SO3Integrate"),
-        (RotationInvariant(3), (2, 4), "holds 4 channels"),
+        (Invariant(SO3, 3), (2, 3, 8, 8, 8), "SO3Integrate"),
+        (Invariant(SO3, 3), (2, 4), "holds 4 channels"),
     ],
 )
 def test_fields_refuse_with_a_remedy(field: SphereMaps, shape: tuple[int, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         field.validate(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("field", "shape"),
+    [
+        (SphereMaps(3, 4), (2, 3, 10, 10)),
+        (SphereMaps(3, 4), (2, 3, 6, 6)),
+        (RotationMaps(1, 3), (1, 1, 8, 8, 8)),
+        (RotationMaps(1, 3), (1, 1, 4, 4, 4)),
+    ],
+)
+def test_the_remedy_for_another_bandwidth_works(
+    field: SphereMaps | RotationMaps, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match="Change the bandwidth: ") as refused:
+        field.validate(torch.zeros(shape))
+    call = str(refused.value).partition("Change the bandwidth: ")[2].partition(", or")[0]
+    names = {"s2_fft": s2_fft, "s2_ifft": s2_ifft, "so3_fft": so3_fft, "so3_ifft": so3_ifft}
+    found = eval(call, names | {"x": torch.ones(shape)})  # noqa: S307, our own message
+    assert torch.allclose(field.validate(found), torch.ones(()), atol=1e-5)
+
+
+@pytest.mark.parametrize("take", [s2_fft, so3_fft, spin_fft])
+def test_no_signals_at_all(take: Callable[[torch.Tensor], object]) -> None:
+    with pytest.raises(ValueError, match=r"at least one signal; got \(0, 3, 8, 8, 8\)"):
+        take(torch.zeros(0, 3, 8, 8, 8))
 
 
 def test_errors() -> None:
@@ -105,3 +149,28 @@ def test_errors() -> None:
         rotate_s2(torch.zeros(2, 8, 8), torch.eye(3).expand(1, 2, 3, 3))
     with pytest.raises(TypeError, match="tensor"):
         rotate_s2(torch.zeros(2, 8, 8), 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_computed_and_returned_in_single(dtype: torch.dtype) -> None:
+    R = SO3.random_element(torch.Generator().manual_seed(0))
+    sizes = {
+        s2_fft: (8, 8),
+        s2_ifft: (16,),
+        spin_fft: (3, 8, 8),
+        spin_ifft: (3, 16),
+        lambda x: so3_ifft(so3_fft(x)): (8, 8, 8),
+        healpix_sht: (192,),
+        lambda c: healpix_isht(c, 4): (16,),
+        lambda x: rotate_s2(x, R): (8, 8),
+        lambda x: rotate_so3(x, R): (8, 8, 8),
+        lambda x: rotate_spin(x, R): (3, 8, 8),
+        lambda x: rotate_healpix(x, R): (192,),
+        lambda c: rotate_coefficients(c, R): (16,),
+        lambda F: rotate_blocks([F], R)[0]: (1, 1),
+    }
+    for function, shape in sizes.items():
+        x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+        found = function(x)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, function(x.float()))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from equivlab.so3 import SO3
 from equivlab.sphere import dh_angles, quadrature_weights, so3_fft, so3_ifft, wigner_D
-from equivlab.sphere.so3_routes import FftRoute, GemmRoute
+from equivlab.sphere.so3_routes import FftRoute, GemmRoute, fft_route, gemm_route
 from equivlab.sphere.so3_transform import choose_route
 
 ROUND_TRIP = {torch.float32: 1e-6, torch.float64: 5e-13}
@@ -66,13 +66,13 @@ def test_round_trip(bandwidth: int, dtype: torch.dtype) -> None:
     assert float((so3_ifft(so3_fft(x)) - x).abs().max() / x.abs().max()) <= ROUND_TRIP[dtype]
 
 
+@pytest.mark.parametrize("analysis", [True, False])
 @pytest.mark.parametrize(("bandwidth", "degrees"), [(4, 4), (5, 3), (6, 1), (18, 18)])
-def test_both_routes_agree_and_are_adjoint(bandwidth: int, degrees: int) -> None:
+def test_both_routes_agree_and_are_adjoint(bandwidth: int, degrees: int, analysis: bool) -> None:
     n = 2 * bandwidth
-    scales = torch.rand(n).double(), torch.rand(degrees).double()
-    where = torch.float64, torch.device("cpu")
+    sizes = bandwidth, degrees, analysis, torch.float64, torch.device("cpu")
     x = torch.randn(2, n, n, n, dtype=torch.float64)
-    gemm, fft = (kind(bandwidth, degrees, *scales, *where) for kind in (GemmRoute, FftRoute))
+    gemm, fft = gemm_route(*sizes), fft_route(*sizes)
     spectrum = gemm.project(x)
     assert torch.allclose(fft.project(x), spectrum, atol=1e-10)
     back = [route.expand(spectrum, torch.empty_like(x)) for route in (gemm, fft)]
@@ -104,9 +104,9 @@ def test_other_bandwidths_and_shapes() -> None:
     blocks = random_blocks((4,), 3, torch.float64)
     fine = so3_ifft(blocks, 5)
     assert fine.shape == (4, 10, 10, 10)
-    assert all(torch.allclose(F, G) for F, G in zip(so3_fft(fine, 3), blocks, strict=True))
-    assert [tuple(F.shape) for F in so3_fft(fine[0], 2)] == [(1, 1), (3, 3)]
-    assert so3_fft(fine[None, None], 2)[1].shape == (1, 1, 4, 3, 3)
+    assert all(torch.allclose(F, G) for F, G in zip(so3_fft(fine, lmax=2), blocks, strict=True))
+    assert [tuple(F.shape) for F in so3_fft(fine[0], lmax=1)] == [(1, 1), (3, 3)]
+    assert so3_fft(fine[None, None], lmax=1)[1].shape == (1, 1, 4, 3, 3)
     square = (quadrature_weights(5) @ (fine**2).mean((-2, -1)).mT).sum()
     parseval = sum(F.shape[-1] * (F**2).sum() for F in blocks)
     assert torch.allclose(square, parseval)
@@ -119,10 +119,12 @@ def test_gradients(bandwidth: int, degrees: int) -> None:
     x = torch.randn(1, 2, n, n, n, dtype=torch.float64, requires_grad=True)
     if bandwidth < 4:
         x = x[..., :n, :n, :n].detach()[:, :1].requires_grad_()
-        assert torch.autograd.gradcheck(lambda x: so3_fft(x, degrees), x, fast_mode=True)
-        assert torch.autograd.gradgradcheck(lambda x: so3_ifft(so3_fft(x, 2), 4), x, fast_mode=True)
+        assert torch.autograd.gradcheck(lambda x: so3_fft(x, lmax=degrees - 1), x, fast_mode=True)
+        assert torch.autograd.gradgradcheck(
+            lambda x: so3_ifft(so3_fft(x, lmax=1), 4), x, fast_mode=True
+        )
     upstream = random_blocks((1, x.shape[1]), degrees, torch.float64)
-    spectrum = so3_fft(x, degrees)
+    spectrum = so3_fft(x, lmax=degrees - 1)
     value = sum((F * g).sum() for F, g in zip(spectrum, upstream, strict=True))
     (gradient,) = torch.autograd.grad(value, x)
     assert torch.allclose((gradient * x).sum(), value)  # linear: ⟨A*g, x⟩ = ⟨g, Ax⟩
@@ -138,9 +140,9 @@ def test_half_precision_is_computed_in_single() -> None:
 
 def test_tables_made_in_inference_mode_serve_autograd() -> None:
     with torch.inference_mode():
-        so3_fft(torch.zeros(22, 22, 22), 3)
+        so3_fft(torch.zeros(22, 22, 22), lmax=2)
     x = torch.randn(22, 22, 22, requires_grad=True)
-    so3_fft(x, 3)[2].sum().backward()
+    so3_fft(x, lmax=2)[2].sum().backward()
     assert x.grad is not None
 
 
@@ -151,5 +153,5 @@ def test_errors() -> None:
         so3_ifft([torch.zeros(2, 1, 1), torch.zeros(2, 5, 5)])
     with pytest.raises(ValueError, match="bandwidth=1"):
         so3_ifft([torch.zeros(2, 1, 1), torch.zeros(2, 3, 3)], 1)
-    with pytest.raises(ValueError, match="degrees=0"):
-        so3_fft(torch.zeros(4, 4, 4), 0)
+    with pytest.raises(ValueError, match="lmax=-1"):
+        so3_fft(torch.zeros(4, 4, 4), lmax=-1)

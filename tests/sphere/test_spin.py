@@ -6,7 +6,6 @@ import re
 
 import pytest
 import torch
-from torch import Tensor
 
 from equivlab.so3 import SO3
 from equivlab.sphere import (
@@ -18,27 +17,10 @@ from equivlab.sphere import (
     spin_fft,
     spin_ifft,
 )
-from equivlab.sphere.wigner import angular_waves
+from tests.sphere.spectra import on_so3, random_spectrum
 
 ROUND_TRIP = {torch.float32: 1e-6, torch.float64: 5e-13}
 DTYPES = pytest.mark.parametrize("dtype", list(ROUND_TRIP))
-
-
-def random_spectrum(lead: tuple[int, ...], degrees: int, top: int) -> Tensor:
-    """Zero where ``l < |n|``, float64."""
-    generator = torch.Generator().manual_seed(degrees + top)
-    maps, square = 2 * top + 1, degrees**2
-    F = torch.randn(*lead, maps, square, generator=generator, dtype=torch.float64)
-    degree = torch.arange(square).sqrt().floor()
-    return F * (degree >= torch.arange(-top, top + 1).abs()[:, None])
-
-
-def on_so3(x: Tensor) -> Tensor:
-    """Samples ``(..., 2N+1, 2b, 2b)`` at the 2b angles γ of the SOFT grid."""
-    side = x.shape[-1]
-    gamma = torch.arange(side, dtype=torch.float64) * (2 * torch.pi / side)
-    waves = angular_waves(x.shape[-3] // 2 + 1, gamma).to(x)
-    return torch.einsum("...nba,nc->...bac", x, waves)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +39,8 @@ def test_is_the_transform_on_so3(degrees: int, bandwidth: int, top: int) -> None
     assert x.shape == (2, 3, 2 * top + 1, 2 * bandwidth, 2 * bandwidth)
     wanted = so3_ifft(blocks, bandwidth)
     assert float((on_so3(x) - wanted).abs().max()) < 1e-11
-    found = spin_fft(x, degrees)
-    for degree, block in enumerate(so3_fft(wanted, degrees)):
+    found = spin_fft(x, lmax=degrees - 1)
+    for degree, block in enumerate(so3_fft(wanted, lmax=degrees - 1)):
         n = min(top, degree)
         rows = found[..., top - n : top + n + 1, degree**2 : (degree + 1) ** 2]
         assert float((rows.mT - block[..., degree - n : degree + n + 1]).abs().max()) < 1e-13
@@ -83,8 +65,8 @@ def test_round_trip(bandwidth: int, top: int, dtype: torch.dtype) -> None:
 
 def test_gradients_twice() -> None:
     x = torch.randn(2, 3, 6, 6, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: spin_fft(x, 2), x)
-    assert torch.autograd.gradgradcheck(lambda x: spin_fft(x, 2).square(), x)
+    assert torch.autograd.gradcheck(lambda x: spin_fft(x, lmax=1), x)
+    assert torch.autograd.gradgradcheck(lambda x: spin_fft(x, lmax=1).square(), x)
     F = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda F: spin_ifft(F, 3).square(), F)
 
@@ -111,7 +93,7 @@ def test_half_precision_is_computed_in_float32() -> None:
         (lambda: spin_fft(torch.zeros(2, 8, 8)), r"odd number.*\(2, 8, 8\).*None, :, :\]"),
         (lambda: spin_fft(torch.zeros(8, 8)), "one map for each order"),
         (lambda: spin_fft(torch.zeros(3, 7, 7)), "Driscoll–Healy"),
-        (lambda: spin_fft(torch.zeros(3, 8, 8), degrees=5), "degrees=5"),
+        (lambda: spin_fft(torch.zeros(3, 8, 8), lmax=4), "lmax=4"),
         (lambda: spin_ifft(torch.zeros(2, 9)), r"odd number.*None, :\]"),
         (lambda: spin_ifft(torch.zeros(3, 8)), "no square number"),
         (lambda: spin_ifft(torch.zeros(3, 9), 2), "bandwidth=3"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 from nbconvert.preprocessors import ExecutePreprocessor
 
-from equivlab.widgets.export import OfflineHTMLExporter
+from equivlab.widgets.page.export import OfflineHTMLExporter
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -30,10 +31,11 @@ def in_browser(test: Callable[..., None]) -> Callable[..., None]:
 
 
 def exported_page(cells: list[nbformat.NotebookNode], folder: Path) -> Path:
-    """A notebook of these cells, run and exported to one HTML file."""
+    """A notebook of these cells, run and exported to one HTML file; beside it one in dark."""
     notebook = nbformat.v4.new_notebook(cells=cells)
     ExecutePreprocessor(timeout=300).preprocess(notebook)
-    page, _ = OfflineHTMLExporter().from_notebook_node(notebook)
-    path = folder / "page.html"
-    path.write_text(page, encoding="utf-8")
-    return path
+    for theme, name in (("dark", "dark.html"), ("light", "page.html")):
+        exporter = OfflineHTMLExporter(theme=theme)
+        page, _ = exporter.from_notebook_node(copy.deepcopy(notebook))
+        (folder / name).write_text(page, encoding="utf-8")
+    return folder / "page.html"

@@ -1,7 +1,11 @@
-"""One widget in a page with a real kernel's side behind it, over HTTP on this machine.
+"""One widget in a page with its own Python side behind it, over HTTP on this machine.
 
-The page has the widget's own code and state; what it sends goes to the widget's own message
-handler, one message after the other as in a kernel, and what that sends comes back.
+The page has the widget's own code and state, and the stand-in of exported pages for anywidget. A
+question goes to the command of the widget that has its name, one after the other as in a kernel.
+What tests want to know or to change stands on ``window``: ``asked``, ``most_open``, and ``slow``
+(ms), ``held`` (a promise that answers wait for), ``deaf`` (no answer ever) and ``gone`` (asking
+throws, as Jupyter's does without a kernel); ``again(place)`` shows one more view, and gives what
+closes it.
 """
 
 from __future__ import annotations
@@ -14,66 +18,62 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
 
+from equivlab.widgets.page.html import state_of, widget_html
+
 PAGE = """<!doctype html><meta charset="utf-8"><title>live</title>
-<body style="margin: 0; color: #222; background: white"><div id="here"></div>
-<script type="module">
-const state = %s;
-const unpack = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-const values = { ...state.values };
-for (const [name, text] of Object.entries(state.buffers)) values[name] = unpack(text);
-const heard = {};
-const tell = (kind, ...what) => { for (const act of [...(heard[kind] ?? [])]) act(...what); };
-window.questions = 0;
-window.model = {
-  get: (name) => values[name],
-  set: (name, value) => { values[name] = value; tell("change:" + name); },
-  on: (kind, act) => (heard[kind] ??= []).push(act),
-  off: (kind, act) => { heard[kind] = (heard[kind] ?? []).filter((one) => one !== act); },
-  save_changes: () => {},
-  send: async (question) => {
-    window.questions += 1;
-    if (window.deaf) return;
-    await new Promise((go) => setTimeout(go, window.slow ?? 0));
-    const reply = await fetch("/", { method: "POST", body: JSON.stringify(question) });
-    const answer = await reply.json();
-    for (const [content, ...buffers] of answer) tell("msg:custom", content, buffers.map(unpack));
-  },
+<body style="margin: 0; color-scheme: %(scheme)s; color: %(ink)s; background: %(paper)s">
+<script>
+Object.assign(window, { asked: 0, open_questions: 0, most_open: 0, slow: 0 });
+window.kernel = async (name, message) => {
+  if (window.gone) throw new Error("The kernel is gone.");
+  window.asked += 1;
+  window.open_questions += 1;
+  window.last_asked = message;
+  window.most_open = Math.max(window.most_open, window.open_questions);
+  if (window.deaf) return new Promise(() => {});
+  await window.held;
+  await new Promise((go) => setTimeout(go, window.slow));
+  const reply = await fetch("/", { method: "POST", body: JSON.stringify([name, message]) });
+  const [content, buffers] = await reply.json();
+  window.open_questions -= 1;
+  const unpack = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  return [content, buffers.map((text) => new DataView(unpack(text)))];
 };
-const code = new Blob([state.code], { type: "text/javascript" });
-const page = await import(URL.createObjectURL(code));
-const el = document.getElementById("here");
-window.close_widget = page.default.render({ model: window.model, el });
-</script>"""
+</script>
+%(widgets)s"""
+COLOURS = {"light": ("#222222", "#ffffff"), "dark": ("#dddddd", "#111111")}
 
 
-def page_of(widget: Any) -> str:
-    """The page, with the state as the kernel would send it."""
-    values, buffers = {}, {}
-    for name, value in widget.get_state().items():
-        if isinstance(value, bytes | memoryview):
-            buffers[name] = base64.b64encode(value).decode()
-        elif name not in ("_esm", "_css", "layout", "comm"):
-            values[name] = value
-    state = {"values": values, "buffers": buffers, "code": str(widget._esm)}
-    return PAGE % json.dumps(state, default=str).replace("<", "\\u003c")
+def page_of(widget: Any, scheme: str = "light", views: int = 1) -> str:
+    """The page, with the state as the kernel would send it; the first view is ``window.model``."""
+    values, buffers = state_of(widget)
+    then = (
+        "window.model ??= context.model; window.shut ??= close;"
+        "window.again ??= (place) => show(module, context, place);"
+    )
+    shown = [
+        widget_html(f"view-{n}", values, buffers, kernel="window.kernel", then=then)
+        for n in range(views)
+    ]
+    ink, paper = COLOURS[scheme]
+    return PAGE % {"scheme": scheme, "ink": ink, "paper": paper, "widgets": "\n".join(shown)}
 
 
 def server_of(widget: Any) -> HTTPServer:
-    """A server of the page and of the widget's answers, on a free port."""
-    page = page_of(widget).encode()
+    """A server of the widget's pages (``/dark?2``: two views) and answers, on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.reply(page if self.path == "/" else b"", "text/html")
+            scheme, _, views = self.path.strip("/").partition("?")
+            known = scheme in ("", *COLOURS)
+            page = page_of(widget, scheme or "light", int(views or 1)) if known else ""
+            self.reply(page.encode(), "text/html")
 
         def do_POST(self) -> None:
-            question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said: list[list[Any]] = []
-            widget.send = lambda content, buffers=None: said.append(
-                [content, *[base64.b64encode(b).decode() for b in buffers or []]]
-            )
-            widget._hear(widget, question, [])
-            self.reply(json.dumps(said).encode(), "application/json")
+            name, message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            content, buffers = getattr(widget, name)(message, [])
+            packed = [base64.b64encode(buffer).decode() for buffer in buffers]
+            self.reply(json.dumps([content, packed]).encode(), "application/json")
 
         def reply(self, body: bytes, kind: str) -> None:
             self.send_response(200)

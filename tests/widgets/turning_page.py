@@ -15,8 +15,9 @@ from PIL import Image
 class TurningPage:
     """The page in a browser, offline."""
 
-    def __init__(self, page: Any, canvas: str, complaints: list[str]) -> None:
+    def __init__(self, page: Any, canvas: str, complaints: list[str], dark: bool) -> None:
         self.page = page
+        self.dark = dark
         self.complaints = complaints
         self.canvas = page.locator(canvas)
 
@@ -28,7 +29,12 @@ class TurningPage:
 
     def look(self) -> np.ndarray:
         self.settle()
-        return np.asarray(Image.open(io.BytesIO(self.canvas.screenshot())).convert("RGB")) / 255
+        return self.picture(self.canvas.screenshot())
+
+    @staticmethod
+    def picture(png: bytes) -> np.ndarray:
+        """A screenshot, from 0 to 1."""
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) / 255
 
     @property
     def angle(self) -> int:
@@ -72,14 +78,22 @@ class TurningPage:
         picture = self.look()
         edge = np.concatenate([picture[:3].reshape(-1, 3), picture[-3:].reshape(-1, 3)])
         assert np.ptp(edge, axis=0).max() < 0.1
+        assert (edge.mean() < 0.3) == self.dark
 
 
 @contextmanager
 def turning_page(
-    browser: Any, file: Path, canvas: str, width: int = 1100, **options: Any
+    browser: Any,
+    file: Path,
+    canvas: str,
+    width: int = 1100,
+    theme: str = "light",
+    height: int = 1000,
+    **options: Any,
 ) -> Iterator[TurningPage]:
     """The page `file`, opened until the end of the block; it must not have complained by then."""
-    page = browser.new_page(viewport={"width": width, "height": 1000}, offline=True, **options)
+    size = {"width": width, "height": height}
+    page = browser.new_page(viewport=size, offline=True, **options)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
@@ -87,8 +101,8 @@ def turning_page(
         lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None,
     )
     page.on("requestfailed", lambda request: complaints.append(request.url[:100]))
-    page.goto(file.as_uri())
+    page.goto((file if theme == "light" else file.with_name("dark.html")).as_uri())
     page.wait_for_selector(f"{canvas}[data-painted]")
-    yield TurningPage(page, canvas, complaints)
+    yield TurningPage(page, canvas, complaints, theme == "dark")
     page.close()
     assert complaints == []

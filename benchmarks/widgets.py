@@ -1,0 +1,216 @@
+"""Widgets side by side in one JupyterLab: how soon a hand sees what it does.
+
+    python benchmarks/widgets.py [--seconds 5]
+
+Headless Chromium drags in a notebook with our widgets, and with the usual ways to the same
+pictures: `interact` of ipywidgets around matplotlib, and, where they are installed, ipympl and
+plotly's `FigureWidget`. Of each: frames a second while the hand moves, milliseconds from a movement
+to the next frame that shows anything new, how long pictures still change after the hand has let
+go, answers of the kernel a second, and movements a second. On a busy machine all of these are of
+the machine: the last line says its load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from browser import chromium
+
+from tests.widgets.lab import KERNEL, lab_server, write_notebook
+
+BEGIN = """
+import torch
+from equivlab.data import globe_signals, sky_images
+from equivlab.fields import rotate_maps
+from equivlab.groups import P4
+from equivlab.models import smooth_network
+from equivlab.nn import S2Conv
+from equivlab.widgets import RotateImage, RotateSphere, SeeThrough
+torch.manual_seed(0)
+model, picture = smooth_network(P4), sky_images(1)
+
+def maps(angle):
+    turned = rotate_maps(picture, angle * torch.pi / 180)
+    with torch.no_grad():
+        return [turned[0, 0], *model(turned)[0, :2].flatten(0, 1)]
+"""
+INTERACT = """
+import matplotlib.pyplot as plt
+from ipywidgets import IntSlider, interact
+
+@interact(angle=IntSlider(0, 0, 359, layout={"width": "500px"}))
+def show(angle):
+    figure, axes = plt.subplots(1, 9, figsize=(9, 1.2))
+    for ax, one in zip(axes, maps(angle)):
+        ax.imshow(one, cmap="RdBu_r")
+        ax.set_axis_off()
+    plt.show()
+"""
+IPYMPL = """
+%matplotlib widget
+import matplotlib.pyplot as plt
+from ipywidgets import IntSlider
+from IPython.display import display
+figure, axes = plt.subplots(1, 9, figsize=(9, 1.2))
+drawn = [ax.imshow(one, cmap="RdBu_r") for ax, one in zip(axes, maps(0))]
+
+def draw(change):
+    for one, values in zip(drawn, maps(change["new"])):
+        one.set_data(values)
+    figure.canvas.draw_idle()
+
+slider = IntSlider(0, 0, 359, layout={"width": "500px"})
+slider.observe(draw, "value")
+display(slider)
+"""
+PLOTLY = """
+import plotly.graph_objects as go
+from ipywidgets import IntSlider, VBox
+from plotly.subplots import make_subplots
+view = go.FigureWidget(make_subplots(1, 9))
+for n, one in enumerate(maps(0)):
+    view.add_heatmap(z=one, row=1, col=n + 1, showscale=False)
+slider = IntSlider(0, 0, 359, layout={"width": "500px"})
+
+def draw(change):
+    with view.batch_update():
+        for one, values in zip(view.data, maps(change["new"])):
+            one.z = values
+
+slider.observe(draw, "value")
+VBox([slider, view])
+"""
+#: By name: the cell, what it needs, the canvas whose disc is dragged or None for a slider.
+KINDS: dict[str, tuple[str, str, str | None]] = {
+    "RotateImage (atlas)": ("RotateImage(model, picture)", "equivlab", ".equivlab-rotate"),
+    "RotateSphere (live)": (
+        "RotateSphere(S2Conv(1, 2, 32, 16), globe_signals(bandwidth=32))",
+        "equivlab",
+        ".equivlab-sphere",
+    ),
+    "SeeThrough (live)": (
+        'SeeThrough(compare="lenses-i-plain")',
+        "equivlab",
+        ".equivlab-lens",
+    ),
+    "interact + matplotlib": (INTERACT, "matplotlib", None),
+    "ipympl": (IPYMPL, "ipympl", None),
+    "plotly FigureWidget": (PLOTLY, "plotly", None),
+}
+WATCH = """(node) => {
+  window.meter = { moves: [], frames: [] };
+  const move = () => window.meter.moves.push(performance.now());
+  document.addEventListener("pointermove", move, true);
+  const seen = new MutationObserver(() => requestAnimationFrame((now) => {
+    if (window.meter.frames.at(-1) !== now) window.meter.frames.push(now);
+  }));
+  const what = { subtree: true, childList: true, attributes: true };
+  seen.observe(node, { ...what, attributeFilter: ["data-painted", "src", "d", "href"] });
+  window.unwatch = () => {
+    document.removeEventListener("pointermove", move, true);
+    seen.disconnect();
+  };
+}"""
+# The middle of what one drags, on the page, and how far from it.
+DISC = """(canvas) => {
+  const box = canvas.getBoundingClientRect();
+  const { sky, places } = canvas.dataset;
+  if (sky) {
+    const { x, y, side } = JSON.parse(sky);
+    return [box.x + x + side / 2, box.y + y + side / 2, 0.45 * side];
+  }
+  if (places) {
+    const { disc, places: [{ x, y }] } = JSON.parse(places);
+    return [box.x + x + disc / 2, box.y + y + disc / 2, 0.4 * disc];
+  }
+  return [box.x + 110, box.y + 140, 50];
+}"""
+
+
+def path_of(page: Any, cell: Any, canvas: str | None) -> tuple[tuple[float, float], Any]:
+    """Where the hand goes down, and where it is at a time in seconds."""
+    if canvas is not None:
+        x, y, far = page.evaluate(DISC, cell.locator(f"{canvas} canvas[tabindex]").element_handle())
+        return (x + far, y), lambda t: (x + far * math.cos(t), y - far * math.sin(t))
+    box = cell.locator(".noUi-handle").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return (x, y), lambda t: (x + 200 * (1 - math.cos(t)), y)
+
+
+def drag(page: Any, cell: Any, canvas: str | None, seconds: float) -> dict[str, Any]:
+    """Drag for some seconds, wait until nothing changes, and say what was seen."""
+    cell.scroll_into_view_if_needed()
+    (x, y), at = path_of(page, cell, canvas)
+    page.evaluate(WATCH, cell.locator(".jp-Cell-outputWrapper").element_handle())
+    asked = cell.locator("canvas[data-answered]")
+    answered = lambda: int(asked.get_attribute("data-answered")) if asked.count() else 0  # noqa: E731
+    before = answered()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    began = time.perf_counter()
+    while (now := time.perf_counter() - began) < seconds:
+        page.mouse.move(*at(now))
+        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - began - now)))
+    page.mouse.up()
+    count = -1
+    while (frames := page.evaluate("() => window.meter.frames.length")) != count:
+        count = frames
+        time.sleep(1.5)
+    meter = page.evaluate("() => { window.unwatch(); return window.meter; }")
+    return {**meter, "answers": (answered() - before) / seconds if asked.count() else None}
+
+
+def row_of(name: str, seen: dict[str, Any]) -> str:
+    moves, frames = seen["moves"], seen["frames"]
+    end = moves[-1]
+    during = [frame for frame in frames if moves[0] <= frame <= end]
+    waits = sorted(
+        next((frame - move for frame in frames if frame >= move), math.inf) for move in moves
+    )
+    late = waits[min(len(waits) - 1, int(0.95 * len(waits)))]
+    rate = 1000 * len(during) / (end - moves[0])
+    answers = "" if seen["answers"] is None else f"{seen['answers']:.0f}"
+    lag = max(0.0, frames[-1] - end) if frames else math.nan
+    return (
+        f"{name},{rate:.0f},{statistics.median(waits):.0f},{late:.0f},{lag:.0f},{answers},"
+        f"{1000 * len(moves) / (end - moves[0]):.0f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=5.0)
+    seconds = parser.parse_args().seconds
+    kinds = {name: one for name, one in KINDS.items() if importlib.util.find_spec(one[1])}
+    folder = Path(tempfile.mkdtemp())
+    write_notebook(folder / "all.ipynb", [BEGIN, *(source for source, _, _ in kinds.values())])
+    with lab_server(folder) as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.goto(f"{address}doc/tree/all.ipynb?reset", timeout=120_000)
+        ready = "() => window.jupyterapp?.shell.currentWidget?.content?.activeCell"
+        page.wait_for_function(ready, timeout=120_000)
+        page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=180_000)
+        print("widget,frames_s,wait_median_ms,wait_p95_ms,lag_ms,answers_s,movements_s")
+        for n, (name, (_, _, canvas)) in enumerate(kinds.items(), 1):
+            cell = page.locator(".jp-Notebook .jp-Cell").nth(n)
+            cell.locator(f"{canvas} canvas[data-painted]" if canvas else ".noUi-handle").wait_for()
+            print(row_of(name, drag(page, cell, canvas, seconds)), flush=True)
+    print(f"# load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; not installed: "
+          f"{', '.join(name for name in KINDS if name not in kinds) or 'none'}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The compiled kernel of the group convolutions; everything works without it."""

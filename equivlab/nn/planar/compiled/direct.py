@@ -1,0 +1,114 @@
+"""The kernel on tensors that are at hand: no gradients, no modes, no records."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from equivlab.nn.planar.compiled.library import Library, Problem, load
+from equivlab.nn.planar.compiled.openmp import threads_for
+from equivlab.nn.planar.compiled.places import places
+from equivlab.tables import legible
+
+__all__ = [
+    "Geometry",
+    "at_hand",
+    "convolve",
+    "convolve_adjoint",
+    "correlate",
+    "out_size",
+    "packed",
+    "problem_of",
+    "run",
+]
+
+Geometry = tuple[int, int, int]  # stride, padding, dilation
+
+
+def library() -> Library:
+    """The compiled kernel.
+
+    Raises:
+        RuntimeError: there is none; `route` never leads here then.
+    """
+    found = load()
+    if found is None:
+        raise RuntimeError("equivlab was installed without its compiled kernel.")
+    return found
+
+
+def out_size(size: int, kernel_size: int, geometry: Geometry) -> int:
+    """Rows or columns of the output."""
+    stride, padding, dilation = geometry
+    return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
+
+
+def problem_of(shape: tuple[int, ...], outs: int, kernel_size: int, geometry: Geometry) -> Problem:
+    """The sizes of a convolution of maps of this shape, for the kernel."""
+    batch, ins, order, height, width = shape
+    rows, columns = (out_size(size, kernel_size, geometry) for size in (height, width))
+    work = batch * rows * columns * ins * outs * (order * kernel_size) ** 2
+    return _problem(tuple(shape), outs, kernel_size, geometry, (rows, columns, threads_for(work)))
+
+
+@lru_cache(maxsize=512)
+def _problem(
+    shape: tuple[int, ...],
+    outs: int,
+    kernel_size: int,
+    geometry: Geometry,
+    rest: tuple[int, int, int],
+) -> Problem:
+    batch, ins, order, *sizes = shape
+    numbers = (order, batch, ins, outs, *sizes, kernel_size, *geometry, *rest)
+    return Problem(*numbers, places=places(order, kernel_size))
+
+
+def plain(x: Tensor) -> Tensor:
+    """`x` as the kernel reads it: in order, each number as it is."""
+    return x.resolve_neg().contiguous()
+
+
+def at_hand(*tensors: Tensor | None) -> bool:
+    """Are all of them ordinary tensors on the CPU, with nobody between us and their numbers?"""
+    return all(x is None or _ordinary(x) for x in tensors)
+
+
+def _ordinary(x: Tensor) -> bool:
+    batched = torch._C._functorch.is_legacy_batchedtensor(x)  # by `is_grads_batched=True`
+    return type(x) in (Tensor, nn.Parameter) and legible(x) and not batched
+
+
+def packed(problem: Problem, weight: Tensor) -> Tensor:
+    """The weights as the kernel reads them."""
+    return library().pack(problem, plain(weight))
+
+
+def run(
+    problem: Problem, x: Tensor, matrices: Tensor, bias: Tensor | None, relu: bool = False
+) -> Tensor:
+    """The kernel at once, without a record for gradients."""
+    shift = None if bias is None else plain(bias)
+    return library().forward(problem, plain(x), matrices, shift, relu)
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *geometry: int) -> Tensor:
+    """A group convolution."""
+    problem = problem_of(x.shape, len(weight), weight.shape[-1], geometry)  # type: ignore[arg-type]
+    return run(problem, x, packed(problem, weight), bias)
+
+
+def correlate(x: Tensor, gradient: Tensor, kernel_size: int, *geometry: int) -> Tensor:
+    """The gradient of `convolve` to its weights."""
+    problem = problem_of(x.shape, gradient.shape[1], kernel_size, geometry)  # type: ignore[arg-type]
+    return library().weight_gradient(problem, plain(x), plain(gradient))
+
+
+def convolve_adjoint(gradient: Tensor, weight: Tensor, padding: int, dilation: int) -> Tensor:
+    """The gradient of `convolve` to its input, with stride 1."""
+    ins, k = weight.shape[1] // gradient.shape[2], weight.shape[-1]
+    problem = problem_of(gradient.shape, ins, k, (1, padding, dilation))
+    matrices = library().pack(problem, plain(weight), adjoint=True)
+    return library().forward(problem, plain(gradient), matrices, None)

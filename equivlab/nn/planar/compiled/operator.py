@@ -1,0 +1,212 @@
+"""The kernel as two operators of PyTorch, each the other's derivative.
+
+`group_conv` is bilinear in the input and the weights. Its gradient to the input is `group_conv`
+again, with the weights of the adjoint; that to the weights is `group_conv_weight`. Both are
+differentiable themselves, so second derivatives need no code of their own.
+
+Each is there twice, with the same formulas: as an `autograd.Function`, which costs less than a
+small convolution, and as an operator of `torch.library`, which costs several, for where somebody
+stands between us and the numbers: a batch of gradients, a mode that counts or fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from equivlab.fields import RegularMaps
+from equivlab.groups import P4, P4M
+from equivlab.nn.planar.compiled.direct import (
+    Geometry,
+    at_hand,
+    convolve,
+    convolve_adjoint,
+    correlate,
+    out_size,
+)
+from equivlab.nn.planar.compiled.places import places
+from equivlab.nn.planar.filterbank import orbit_index
+from equivlab.tables import remembered
+
+__all__ = ["group_conv", "group_conv_weight"]
+
+
+@remembered()
+def orbit(order: int, ins: int, kernel_size: int) -> Tensor:
+    """The `orbit_index` of filters on `ins` fields."""
+    return orbit_index(RegularMaps(P4 if order == 4 else P4M, ins), kernel_size)
+
+
+def group_conv(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, dilation: int
+) -> Tensor:
+    """A group convolution of ``(B, I, G, H, W)`` with weights ``(O, I·G, k, k)``, float32, CPU."""
+    given = (x, weight, bias, stride, padding, dilation)
+    if not at_hand(x, weight, bias):
+        found: Tensor = torch.ops.equivlab.group_conv(*given)
+        return found
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given[:3]):
+        recorded: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
+        return recorded
+    return convolve(*given)
+
+
+def group_conv_weight(
+    x: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int, dilation: int
+) -> Tensor:
+    """The gradient of `group_conv` to its weights, from that of its output."""
+    given = (x, gradient, kernel_size, stride, padding, dilation)
+    if not at_hand(x, gradient):
+        found: Tensor = torch.ops.equivlab.group_conv_weight(*given)
+        return found
+    if torch.is_grad_enabled() and (x.requires_grad or gradient.requires_grad):
+        recorded: Tensor = _Correlation.apply(*given)  # type: ignore[no-untyped-call]
+        return recorded
+    return correlate(*given)
+
+
+def input_gradient(
+    gradient: Tensor, weight: Tensor, size: tuple[int, int], geometry: Geometry
+) -> Tensor:
+    """The gradient of `group_conv` to its input, whose maps have `size`.
+
+    With stride 1 it is a group convolution too. With others it would be one of maps that are
+    mostly zeros, which costs more than it saves, so the ordinary one is taken.
+    """
+    stride, padding, dilation = geometry
+    if stride > 1:
+        return _transposed(gradient, weight, size, geometry)
+    rest = dilation * (weight.shape[-1] - 1) - padding
+    if rest < 0:  # the frame of the output saw nothing but padding
+        gradient = gradient[..., -rest:rest, -rest:rest]
+        rest = 0
+    if not torch.is_grad_enabled() and at_hand(gradient, weight):
+        return convolve_adjoint(gradient, weight, rest, dilation)
+    order, k = gradient.shape[2], weight.shape[-1]
+    index = places(order, k).adjoint
+    filters = weight.reshape(len(weight), -1, len(index)).index_select(2, index).transpose(0, 1)
+    filters = filters.reshape(len(filters), -1, k, k)
+    return group_conv(gradient, filters, None, 1, rest, dilation)
+
+
+def _transposed(
+    gradient: Tensor, weight: Tensor, size: tuple[int, int], geometry: Geometry
+) -> Tensor:
+    stride, padding, dilation = geometry
+    order, k = gradient.shape[2], weight.shape[-1]
+    index = orbit(order, weight.shape[1] // order, k)
+    bank = weight.reshape(len(weight), -1).index_select(1, index).reshape(-1, *weight.shape[1:])
+    spare = [(n + 2 * padding - dilation * (k - 1) - 1) % stride for n in size]
+    maps = gradient.reshape(len(gradient), -1, *gradient.shape[3:])
+    found = F.conv_transpose2d(maps, bank, None, stride, padding, spare, 1, dilation)
+    return found.reshape(len(gradient), -1, order, *size)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weight, bias, *geometry = inputs
+    ctx.save_for_backward(x, weight)
+    ctx.geometry, ctx.has_bias = tuple(geometry), bias is not None
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    x, weight = ctx.saved_tensors
+    to_x = to_weight = to_bias = None
+    if ctx.needs_input_grad[0]:
+        to_x = input_gradient(gradient, weight, x.shape[-2:], ctx.geometry)
+    if ctx.needs_input_grad[1]:
+        to_weight = group_conv_weight(x, gradient, weight.shape[-1], *ctx.geometry)
+    if ctx.has_bias and ctx.needs_input_grad[2]:
+        to_bias = gradient.sum((0, 2, 3, 4))
+    return to_x, to_weight, to_bias, None, None, None
+
+
+def _keep_weight(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, gradient, _, *geometry = inputs
+    ctx.save_for_backward(x, gradient)
+    ctx.geometry = tuple(geometry)
+
+
+def _backward_weight(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    x, gradient = ctx.saved_tensors
+    to_x = to_gradient = None
+    if ctx.needs_input_grad[0]:
+        to_x = input_gradient(gradient, upstream, x.shape[-2:], ctx.geometry)
+    if ctx.needs_input_grad[1]:
+        to_gradient = group_conv(x, upstream, None, *ctx.geometry)
+    return to_x, to_gradient, None, None, None, None
+
+
+class _Convolution(torch.autograd.Function):
+    """`group_conv` with its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        _keep(ctx, inputs, inputs[0])
+        return convolve(*inputs)
+
+    backward = staticmethod(_backward)
+
+
+class _Correlation(torch.autograd.Function):
+    """`group_conv_weight` with its gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        _keep_weight(ctx, inputs, inputs[0])
+        return correlate(*inputs)
+
+    backward = staticmethod(_backward_weight)
+
+
+@torch.library.custom_op("equivlab::group_conv", mutates_args=())
+def _conv_operator(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, dilation: int
+) -> Tensor:
+    return convolve(x, weight, bias, stride, padding, dilation)
+
+
+@_conv_operator.register_fake
+def _(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, dilation: int
+) -> Tensor:
+    k, geometry = weight.shape[-1], (stride, padding, dilation)
+    sizes = [out_size(size, k, geometry) for size in x.shape[-2:]]
+    return x.new_empty((x.shape[0], weight.shape[0], x.shape[2], *sizes))
+
+
+@torch.library.custom_op("equivlab::group_conv_weight", mutates_args=())
+def _weight_operator(
+    x: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int, dilation: int
+) -> Tensor:
+    return correlate(x, gradient, kernel_size, stride, padding, dilation)
+
+
+@_weight_operator.register_fake
+def _(
+    x: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int, dilation: int
+) -> Tensor:
+    maps = x.shape[1] * x.shape[2]
+    return x.new_empty((gradient.shape[1], maps, kernel_size, kernel_size))
+
+
+def _one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:
+    """The rule of `torch.vmap` for an operator: call it for each, as for a batch of gradients."""
+
+    def rule(info: Any, axes: tuple[int | None, ...], *given: Any) -> tuple[Tensor, int]:
+        def nth(n: int) -> list[Any]:
+            pairs = zip(given, axes, strict=True)
+            return [each if axis is None else each.select(axis, n) for each, axis in pairs]
+
+        return torch.stack([operator(*nth(n)) for n in range(info.batch_size)]), 0
+
+    return rule
+
+
+_conv_operator.register_autograd(_backward, setup_context=_keep)
+_conv_operator.register_vmap(_one_by_one(_conv_operator))
+_weight_operator.register_autograd(_backward_weight, setup_context=_keep_weight)
+_weight_operator.register_vmap(_one_by_one(_weight_operator))

@@ -1,0 +1,51 @@
+"""Where the numbers of a filter stand, for the compiled kernel.
+
+The taps of a filter turn with it, so they are looked up first: ``W'[d][u] = W[u](u·d)``, after
+which the convolution over the group is the same for every tap ``d``, and in the basis of
+irreducible representations it is block diagonal (Schur's lemma; Serre, *Linear Representations of
+Finite Groups*, sections 2.2 and 2.6). ``weights.h`` does that; here are the tables it reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from equivlab.groups import P4, P4M
+from equivlab.tables import remembered
+
+__all__ = ["Places", "places"]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The tables for one group and one size of filters, int32 where the kernel reads them.
+
+    Attributes:
+        taps: ``(G, k·k)``, where tap ``d`` stands in the filter turned by ``h``.
+        turned: ``(k·k, G)``, where ``W'[d][u]`` stands in a filter ``W``.
+        opposite: ``(k·k, G)``, the same for the adjoint, whose filters are ``W[u⁻¹](−u⁻¹d)``:
+            the convolution that is the gradient to the input.
+        adjoint: ``(G·k·k,)`` int64, where the numbers of the adjoint's filters stand in ``W``.
+    """
+
+    taps: Tensor
+    turned: Tensor
+    opposite: Tensor
+    adjoint: Tensor
+
+
+@remembered()
+def places(order: int, kernel_size: int) -> Places:
+    """The tables of P4 (4 orientations) or P4M (8), for filters of this size."""
+    group, area = {4: P4, 8: P4M}[order], kernel_size**2
+    pixels = torch.arange(area).view(1, 1, kernel_size, kernel_size)
+    taps = torch.stack([group.move(h, pixels).flatten().argsort() for h in group.elements])
+    turned = torch.stack([u * area + taps[u] for u in group.elements], 1)
+    backwards = area - 1 - torch.arange(area)  # where −d is
+    inverses = [group.inverse(u) for u in group.elements]
+    adjoint = torch.cat([v * area + backwards[taps[v]] for v in inverses])
+    read = [table.to(torch.int32).contiguous() for table in (taps, turned, adjoint[turned])]
+    return Places(read[0], read[1], read[2], adjoint)

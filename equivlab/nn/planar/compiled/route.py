@@ -1,0 +1,167 @@
+"""Which way an input goes: through the compiled kernel, or through the ordinary convolution.
+
+The kernel takes what it was written for and what it makes faster. All else goes the ordinary way,
+which gives the same numbers to rounding; ``docs/notes/compiled-kernel.md`` has the table.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from equivlab.fields import RegularMaps, ScalarMaps
+from equivlab.groups import P4, P4M
+from equivlab.nn.planar.compiled.direct import packed, problem_of, run
+from equivlab.nn.planar.compiled.library import load
+from equivlab.nn.planar.compiled.openmp import parallel
+from equivlab.nn.planar.compiled.operator import group_conv
+from equivlab.nn.planar.filterbank import Memo
+from equivlab.nn.window import PADDING_MODES
+from equivlab.tables import legible
+
+__all__ = ["Convolution", "convolve", "obstacle"]
+
+LARGEST_KERNEL = 11  # for which the kernel has room on its stack
+
+
+class Convolution(Protocol):
+    """What is asked of a layer here."""
+
+    out_channels: int
+    groups: int
+    kernel_size: int
+    stride: int
+    dilation: int
+    padding_mode: str
+    margins: tuple[int, int]
+    reach: int
+    rectified: bool
+    matrices: Memo[Tensor]
+
+    @property
+    def in_field(self) -> ScalarMaps | RegularMaps:
+        """What the layer takes."""
+
+
+def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
+    """The convolution by the compiled kernel, or None where the ordinary one is to be taken.
+
+    Args:
+        layer: a planar convolution.
+        x: what it was given, checked.
+        weight: its weights, as they are now.
+        bias: and its bias.
+    """
+    if obstacle(layer, x, weight, bias) is not None:
+        return None
+    x, padding = framed(layer, x)
+    geometry = (layer.stride, padding, layer.dilation)
+    given = (x, weight) if bias is None else (x, weight, bias)
+    if _learns(given):
+        y = group_conv(x, weight, bias, *geometry)
+        return F.relu(y) if layer.rectified else y
+    problem = problem_of(x.shape, layer.out_channels, layer.kernel_size, geometry)
+    matrices = layer.matrices.recall(weight, lambda seen: packed(problem, seen))
+    return run(problem, x, matrices, bias, layer.rectified)
+
+
+def framed(layer: Convolution, x: Tensor) -> tuple[Tensor, int]:
+    """`x`, and how many zeros the kernel is to think around it; other frames are laid here."""
+    before, after = layer.margins
+    if layer.padding_mode == "zeros" and before == after:
+        return x, before
+    maps = F.pad(x.flatten(1, 2), 2 * layer.margins, PADDING_MODES[layer.padding_mode])
+    return maps.unflatten(1, x.shape[1:3]), 0
+
+
+def obstacle(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
+    """Why `x` does not go through the kernel, in a few words; None where it does."""
+    if torch.compiler.is_compiling():
+        return "compiled by torch"
+    given = (x, weight) if bias is None else (x, weight, bias)
+    return (
+        _of_the_layer(layer)
+        or next((found for each in given if (found := _of_a_tensor(each))), None)
+        or _of_the_moment()
+        or _of_the_size(layer, given)
+    )
+
+
+def _of_the_layer(layer: Convolution) -> str | None:
+    if load() is None:
+        return "no compiled kernel"
+    if not isinstance(layer.in_field, RegularMaps):
+        return "lifting: no multiplication to spare"
+    if layer.in_field.group not in (P4, P4M):
+        return f"{layer.in_field.group}: neither P4 nor P4M"
+    if layer.groups != 1:
+        return "groups of channels"
+    if layer.kernel_size > LARGEST_KERNEL:
+        return f"kernel_size over {LARGEST_KERNEL}"
+    return None
+
+
+def _of_a_tensor(x: Tensor) -> str | None:
+    if type(x) not in (Tensor, nn.Parameter):
+        return "a class of tensors of its own"
+    if not legible(x) or x.layout != torch.strided or x.is_neg():
+        return "not on the CPU, or a mode or transformation of torch"
+    if x.dtype != torch.float32:
+        return "not float32"
+    return None
+
+
+def _of_the_moment() -> str | None:
+    if torch._C._get_tracing_state() is not None:
+        return "traced"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast"
+    if forward_ad._current_level >= 0:
+        return "forward derivatives"
+    return None
+
+
+def _of_the_size(layer: Convolution, given: tuple[Tensor, ...]) -> str | None:
+    x, weight, *_ = given
+    if not (x.is_contiguous() and weight.is_contiguous()):
+        return "not contiguous in memory"
+    if torch.get_num_threads() > 1 and parallel() is None:
+        return "torch's threads are not to be shared"
+    if not pays(layer, x, _learns(given)):
+        return "too small to gain"
+    return None
+
+
+def _learns(given: tuple[Tensor, ...]) -> bool:
+    return torch.is_grad_enabled() and any(each.requires_grad for each in given)
+
+
+def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
+    """Whether the kernel is faster, by what was measured with AVX-512 on one thread.
+
+    Args:
+        layer: a stride loses the neighbours in memory; filters of one tap have little to spare.
+        x: its maps.
+        learning: with gradients more is to be done that is not multiplying.
+    """
+    batch, ins, order, *sizes = x.shape
+    k, stride, before_and_after = layer.kernel_size, layer.stride, sum(layer.margins)
+    rows, columns = ((size + before_and_after - layer.reach) // stride + 1 for size in sizes)
+    fields, pixels, mirrors = min(ins, layer.out_channels), rows * columns, order == 8
+    work = batch * pixels * ins * layer.out_channels * (order * k) ** 2  # of the ordinary way
+    if stride > 1:
+        return mirrors and not learning and k > 1 and fields >= 32 and pixels >= 49
+    if k == 1:
+        many = batch >= 8 and pixels >= 25 and (mirrors or fields <= 16 or pixels >= 196)
+        return many or (mirrors and not learning and work >= 1e7)
+    if k > 3:  # in small maps most taps see only padding, which the ordinary way leaves out
+        return pixels >= (k * k if mirrors else 196) * (2 if learning else 1) and fields >= 4
+    if mirrors:
+        return work >= (1e6 if learning else 1e5)
+    if not learning:
+        return work >= 1e5 and batch * pixels >= 49
+    return pixels >= 49 and work >= (2e5 if batch >= 8 else 5e6)

@@ -1,0 +1,36 @@
+"""What has no twin, said so that it can be mended: where it is, why, and what to do."""
+
+from __future__ import annotations
+
+from torch import nn
+
+__all__ = ["ConversionError", "attention_in"]
+
+
+class ConversionError(ValueError):
+    """A network, or a part of it, that `equivariant_twin` does not convert.
+
+    Attributes:
+        path: the module, as in ``'layer1.0.conv1'``; empty for the network itself.
+        line: file and line of the code, where they are known.
+    """
+
+    def __init__(self, path: str, line: str, why: str, remedy: str) -> None:
+        place = f"{path}: " if path else ""
+        at = f" ({line})" if line else ""
+        super().__init__(f"equivariant_twin: {place}{why}{at}. {remedy}")
+        self.path = path
+        self.line = line
+
+
+def attention_in(model: nn.Module) -> str:
+    """The remedy where a network has attention in it, else nothing."""
+    for name, part in model.named_modules():
+        kind = type(part).__name__
+        if isinstance(part, nn.MultiheadAttention) or "Attention" in kind or "Attn" in kind:
+            return (
+                f"It is a network with attention ({name} is a {kind}), such as a vision "
+                "transformer, whose tokens and their places follow no turn: it has no twin. Take a "
+                "convolutional network, such as a ResNet or ConvNeXt."
+            )
+    return ""

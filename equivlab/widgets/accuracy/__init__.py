@@ -1,0 +1,1 @@
+"""Test images and the accuracy at every angle."""

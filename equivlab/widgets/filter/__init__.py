@@ -1,0 +1,1 @@
+"""A filter to paint, and all its orientations."""

@@ -1,0 +1,54 @@
+"""A still picture of `RotateSphere`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from equivlab.projection import view_sphere
+from equivlab.so3 import SO3
+
+__all__ = ["still_sphere"]
+
+SIZE = 150
+
+
+def still_sphere(
+    globe: Tensor, rows: Sequence[tuple[str, float, Tensor]], rotation: Tensor
+) -> Figure:
+    """A globe in its pose, and of each network the features, and turned back.
+
+    Args:
+        globe: levels ``(rows, columns)``, 0 to 254.
+        rows: of each network its title, if there are several, its relative error, and levels
+            ``(2, rows, columns)``: as they come out, and turned back.
+        rotation: of the globe, ``(3, 3)``.
+    """
+    facing = SO3.from_zyz(0.0, torch.pi / 2, 0.0)  # the page looks along −x, north up
+    figure = Figure(figsize=(6.6, 2.6 * len(rows) + 0.4), dpi=72, layout="constrained")
+    axes = figure.subplots(len(rows), 3, squeeze=False)
+    for n, (title, error, features) in enumerate(rows):
+        name = f"{title}, " if title else ""
+        views = [
+            ("" if n else "input", globe, rotation.mT @ facing, "cividis"),
+            (f"{name}features", features[0], facing, "RdBu_r"),
+            (f"turned back: error {error:.1g}", features[1], facing, "RdBu_r"),
+        ]
+        for ax, (words, picture, pose, colours) in zip(axes[n], views, strict=True):
+            ax.set_axis_off()
+            if words:
+                ax.imshow(_disc(picture, pose, colours).numpy())
+                ax.set_title(words, fontsize=10)
+    return figure
+
+
+def _disc(picture: Tensor, pose: Tensor, colours: str) -> Tensor:
+    """A square picture in β and α, seen from outside: ``(SIZE, SIZE, 4)`` colours."""
+    seen = view_sphere(picture[None, None].float(), SIZE, rotation=pose, background=-1.0)[0, 0]
+    coloured = torch.tensor(colormaps[colours](seen.clamp(min=0).div(254).numpy()))
+    coloured[..., 3] = (seen >= 0).to(coloured.dtype)
+    return coloured

@@ -1,0 +1,1 @@
+"""A picture that turns, and the feature maps that follow."""

@@ -1,0 +1,1 @@
+"""A gravitational lens in the hand."""

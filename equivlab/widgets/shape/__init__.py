@@ -1,0 +1,1 @@
+"""A shape that turns in space, and its vector and tensor features."""

@@ -1,0 +1,49 @@
+"""A still picture of `RotateShape`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from equivlab.widgets.shape.poses import AZIMUTH
+
+__all__ = ["still_shape"]
+
+INPUT_COLOUR = "#8c8c8c"
+ARROW = 0.45  # length of the longest arrow, in units of half the grid
+
+
+def still_shape(places: Tensor, glyphs: Sequence[tuple[str, Tensor]]) -> Figure:
+    """A shape, and the features of each network in its places.
+
+    Args:
+        places: ``(N, 3)``, in units of half the grid, where they have turned to.
+        glyphs: of each network its title and ``(N, GLYPH)``, at most 1 in size.
+    """
+    columns = 1 + len(glyphs)
+    figure = Figure(figsize=(3.2 * columns, 3.5), dpi=72, layout="constrained")
+    scene = _scene(figure, columns, 1, "input")
+    scene.scatter(*places.T.numpy(), s=20, color=INPUT_COLOUR)
+    for number, (title, values) in enumerate(glyphs):
+        scene = _scene(figure, columns, number + 2, title)
+        colours = values[:, 0].numpy()
+        style = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "edgecolors": "#555555"}
+        scene.scatter(*places.T.numpy(), s=26, c=colours, linewidths=0.4, **style)
+        arrows = ARROW * values[:, 1:4]
+        if bool(arrows.any()):
+            scene.quiver(*places.T.numpy(), *arrows.T.numpy(), color="#333333", linewidth=0.8)
+    return figure
+
+
+def _scene(figure: Figure, columns: int, number: int, title: str) -> Any:
+    scene: Any = figure.add_subplot(1, columns, number, projection="3d")
+    scene.set_title(title, fontsize=10)
+    scene.set_axis_off()
+    scene.set_box_aspect((1, 1, 1), zoom=1.6)
+    scene.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
+    scene.view_init(elev=20, azim=math.degrees(AZIMUTH) - 90)
+    return scene

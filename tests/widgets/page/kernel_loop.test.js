@@ -1,0 +1,117 @@
+// @ts-check
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { KernelLoop } from "../../../equivlab/widgets/page/kernel_loop.js";
+
+/** Let promises go on. */
+const breathe = () => new Promise((go) => setTimeout(go, 0));
+
+/** A kernel whose answers come when the test says so, and what the loop heard. */
+function made() {
+  /** @type {{ question: any, answer: (content: any) => void, fail: () => void }[]} */
+  const questions = [];
+  /** @type {any[]} */
+  const heard = [];
+  const invoke = (/** @type {string} */ name, /** @type {any} */ question) => {
+    assert.equal(name, "ask");
+    return /** @type {Promise<[any, DataView[]]>} */ (
+      new Promise((resolve, reject) => {
+        const answer = (/** @type {any} */ content) => resolve([content, []]);
+        questions.push({ question, answer, fail: () => reject(new Error("dead")) });
+      })
+    );
+  };
+  let changes = 0;
+  const loop = new KernelLoop(invoke, {
+    hear: (answer, _, question) => heard.push([question, answer]),
+    changed: () => {
+      changes += 1;
+    },
+  });
+  return { loop, questions, heard, changes: () => changes };
+}
+
+test("one question is on its way, and the latest is next", async () => {
+  const { loop, questions, heard } = made();
+  for (const n of [1, 2, 3, 4]) loop.ask({ n });
+  assert.deepEqual(
+    questions.map(({ question }) => question.n),
+    [1],
+  );
+  questions[0].answer("one");
+  await breathe();
+  assert.deepEqual(
+    questions.map(({ question }) => question.n),
+    [1, 4],
+  );
+  questions[1].answer("four");
+  await breathe();
+  assert.deepEqual(heard, [
+    [{ n: 1 }, "one"],
+    [{ n: 4 }, "four"],
+  ]);
+  assert.equal(questions.length, 2);
+  assert.ok(loop.isSettled({ n: 4 }));
+  loop.close();
+});
+
+test("back where it was before the answer came, it asks again", async () => {
+  const { loop, questions } = made();
+  loop.settle({ n: 0 });
+  loop.ask({ n: 0 });
+  assert.equal(questions.length, 0);
+  loop.ask({ n: 1 });
+  loop.ask({ n: 0 });
+  questions[0].answer("one");
+  await breathe();
+  assert.deepEqual(questions[1].question, { n: 0 });
+  loop.close();
+});
+
+test("no kernel is told at once, and the next question tries again", async () => {
+  const { loop, questions, heard, changes } = made();
+  loop.ask({ n: 1 });
+  questions[0].fail();
+  await breathe();
+  assert.equal(loop.silent, true);
+  assert.equal(changes(), 1);
+  loop.ask({ n: 2 });
+  questions[1].answer("two");
+  await breathe();
+  assert.equal(loop.silent, false);
+  assert.deepEqual(heard, [[{ n: 2 }, "two"]]);
+  loop.close();
+});
+
+test("a page without anywidget's invoke has no kernel", async () => {
+  const loop = new KernelLoop(undefined, { hear: () => {}, changed: () => {} });
+  loop.ask({});
+  await breathe();
+  assert.equal(loop.silent, true);
+});
+
+test("a kernel that is silent for long is told, and its late answer still counts", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { loop, questions, heard } = made();
+  loop.ask({ n: 1 });
+  t.mock.timers.tick(499);
+  assert.equal(loop.silent, false);
+  t.mock.timers.tick(1);
+  assert.equal(loop.silent, true);
+  questions[0].answer("late");
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(loop.silent, false);
+  assert.equal(heard.length, 1);
+});
+
+test("closed, it hears and asks nothing more", async () => {
+  const { loop, questions, heard } = made();
+  loop.ask({ n: 1 });
+  loop.close();
+  questions[0].answer("one");
+  await breathe();
+  loop.ask({ n: 2 });
+  assert.deepEqual([questions.length, heard.length], [1, 0]);
+});
