@@ -80,7 +80,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 Path("kept.txt").write_text("".join(f"{name}=={version(name)}\\n" for name in ("torch", "numpy")))
-%pip install --quiet --constraint kept.txt "equivlab[data,sphere]=={version}"
+%pip install --quiet --constraint kept.txt "equivlab[data,plotly,sphere]=={version}"
 try:
     from google.colab import output
 
