@@ -21,7 +21,7 @@ from equivlab.nn.planar.compiled.openmp import parallel
 from equivlab.nn.planar.compiled.operator import group_conv
 from equivlab.nn.planar.filterbank import Memo
 from equivlab.nn.window import PADDING_MODES
-from equivlab.tables import legible
+from equivlab.tables import in_a_mode
 
 __all__ = ["Convolution", "convolve", "obstacle"]
 
@@ -108,14 +108,17 @@ def _of_the_layer(layer: Convolution) -> str | None:
 def _of_a_tensor(x: Tensor) -> str | None:
     if type(x) not in (Tensor, nn.Parameter):
         return "a class of tensors of its own"
-    if not legible(x) or x.layout != torch.strided or x.is_neg():
-        return "not on the CPU, or a mode or transformation of torch"
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
+    if wrapped or not x.is_cpu or x.layout != torch.strided or x.is_neg():
+        return "not on the CPU, or a transformation of torch"
     if x.dtype != torch.float32:
         return "not float32"
     return None
 
 
 def _of_the_moment() -> str | None:
+    if in_a_mode():
+        return "a mode of torch"
     if torch._C._get_tracing_state() is not None:
         return "traced"
     if torch.is_autocast_enabled("cpu"):
@@ -164,4 +167,6 @@ def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
         return work >= (1e6 if learning else 1e5)
     if not learning:
         return work >= 1e5 and batch * pixels >= 49
-    return pixels >= 49 and work >= (2e5 if batch >= 8 else 5e6)
+    if batch >= 8:  # small images are stacked, and fill the vectors
+        return work >= 2e5 and (pixels >= 16 or fields <= 16)
+    return pixels >= 49 and work >= 5e6
