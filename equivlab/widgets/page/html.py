@@ -73,7 +73,7 @@ def widget_html(
         "values": {key: value for key, value in values.items() if key not in ("_esm", "_css")},
         "code": values["_esm"],
         "css": values.get("_css", ""),
-        "buffers": [{"path": one["path"], **packed(one["data"], rows)} for one in buffers],
+        "buffers": [{"path": one["path"], **_packed(one, rows, values)} for one in buffers],
     }
     inside_script = json.dumps(state).replace("<", "\\u003c")
     return HTML.format(
@@ -83,6 +83,12 @@ def widget_html(
         kernel=kernel,
         then=then,
     )
+
+
+def _packed(one: Mapping[str, Any], rows: list[int], values: Mapping[str, Any]) -> dict[str, Any]:
+    spec = values.get("_spec") or {}
+    of = {"_maps": spec, "_compare_maps": {**spec, **(spec.get("compare") or {})}}
+    return packed(one["data"], rows, of.get(one["path"][-1]))
 
 
 def whole_page(widget: Any, title: str) -> str:

@@ -111,6 +111,20 @@ test("packed bytes come back, differences from the byte before and from the row 
   assert.equal(values.b.getUint8(0), 5);
 });
 
+test("frames come back that others foretell: a quarter turn on, and mirrored", async () => {
+  const shape = [1, 2, 4, 1, 2, 2, 2]; // 8 frames of two orientations, 2×2 pixels each
+  const turns = { shape, quarter: [1, 0], mirror: [0, 1] };
+  const left = new Uint8Array(64);
+  left.set([1, 2, 3, 4, 5, 6, 7, 8]); // the first frame; all others are as foretold, but for one
+  left[8] = 10;
+  const data = deflateSync(left).toString("base64");
+  const [{ raw }] = await inflated([{ path: ["a"], data, lags: [], turns }]);
+  const frame = (/** @type {number} */ n) => [.../** @type {any} */ (raw).slice(8 * n, 8 * n + 8)];
+  assert.deepEqual(frame(1), [6 + 10, 8, 5, 7, 2, 4, 1, 3]); // the other's, counter-clockwise
+  assert.deepEqual(frame(4), [2, 1, 4, 3, 6, 5, 8, 7]); // a mirror of the first
+  assert.deepEqual(frame(5).slice(0, 2), frame(3).slice(0, 2).reverse()); // by −90°, then mirrored
+});
+
 test("the stand-in keeps values, tells of changes, and says that it has no kernel", async () => {
   const data = Buffer.from([1, 2, 3]).toString("base64");
   const values = unpacked({ angle: 0, deep: [{}] }, [{ path: ["deep", 0, "raw"], data }]);

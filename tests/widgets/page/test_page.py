@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import equivlab
-from equivlab.groups import P4
-from equivlab.models import P4CNN, Z2CNN, PlainCNN3d, SteerableCNN3d
+from equivlab.groups import P4, P4M
+from equivlab.models import P4CNN, Z2CNN, PlainCNN3d, SteerableCNN3d, smooth_network
 from equivlab.nn import LiftingConv2d
+from equivlab.widgets import RotateImage
+from equivlab.widgets.page.foretelling import foretold
 from equivlab.widgets.page.html import widget_html
 from equivlab.widgets.page.module import SOURCES, page_module, sources_of
 from equivlab.widgets.page.packing import packed, row_lengths
@@ -112,6 +115,29 @@ def test_packed_bytes_are_smaller_and_none_is_lost(shape: tuple[int, ...]) -> No
             undone[i] = (undone[i] + undone[i - lag]) % 256
         bytes_ = bytes(undone)
     assert bytes_ == raw
+
+
+def test_frames_that_others_foretell_cost_nothing() -> None:
+    """An atlas of P4M, whose frames after the first quarter are those before, turned."""
+    images = torch.rand(2, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    network = smooth_network(P4M)
+    made = RotateImage(network, images, compare=smooth_network(None))
+    spec, rows = made._spec, row_lengths({"_spec": made._spec})
+    sizes = {}
+    for name, of in (("_maps", spec), ("_compare_maps", spec | spec["compare"])):
+        raw = np.frombuffer(getattr(made, name), np.uint8)
+        data = base64.b64encode(raw.tobytes()).decode()
+        found = packed(data, rows, of)
+        sizes[name] = len(found["data"]) / len(packed(data, rows)["data"])
+        left, known = foretold(raw, of) or (raw, {})
+        assert known["shape"][:3] == [2, 2 if name == "_maps" else of["mirrors"], 72]
+        if name == "_maps":
+            assert found["turns"] == known
+            frames = left.reshape(known["shape"])
+            assert (frames[:, 0, 18:] != 0).mean() < 1e-3
+            assert (frames[:, 1] != 0).mean() < 1e-3
+    assert sizes["_maps"] < 0.25
+    assert sizes["_compare_maps"] <= 1
 
 
 def test_noise_is_left_as_it_is() -> None:
