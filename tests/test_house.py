@@ -22,6 +22,7 @@ ROOMS = [
     ["models"],
     ["data"],
     ["equivariance"],
+    ["plots"],
     ["nn"],
     ["fields"],
     ["projection"],

@@ -20,6 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from equivlab.plots.interactive import library_html
 from equivlab.widgets.page.export import stored_widgets
 from equivlab.widgets.page.html import widget_html
 
@@ -105,6 +106,8 @@ def alive(notebook: NotebookNode, most: int = MOST_BYTES) -> Widgets:
     """
     found = dict(shown(notebook))
     pages = {key: page(key, each) for key, each in found.items()}
+    for key in [key for key, each in found.items() if each.values.get("_library")][:1]:
+        pages[key] = library_html() + pages[key]  # once for all figures of plotly
     sizes = {key: len(text) for key, text in pages.items()}
     counts = {key: each.images for key, each in found.items()}
     while sum(sizes.values()) > most and max(counts.values()) > 1:

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Rooms whose names are in the reference; the others have no façade for users.
 MODULES = (
     *("groups", "so3", "fields", "nn", "equivariance", "models", "transfer", "weights"),
-    *("training", "data", "projection", "sphere", "widgets", "course"),
+    *("training", "data", "projection", "sphere", "plots", "widgets", "course"),
 )
 # The badge is a picture from elsewhere; on the site a word does.
 BADGE = re.compile(r"\[!\[Binder\]\(.*?\)\]\((.*?)\)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,18 +9,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["ReportFigure", "draw"]
+from equivlab.plots.style import GREY, new_figure
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"  # Okabe & Ito: safe for colour-blind eyes
+__all__ = ["around", "draw", "floor_of"]
+
+BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe & Ito: safe for colour-blind eyes
 
 
-class ReportFigure(Figure):
-    """A figure that a notebook shows, whether or not pyplot was imported there."""
+def floor_of(exact: float) -> float:
+    """A place on a logarithmic axis for an exact zero."""
+    return exact / 1e4
 
-    def _repr_png_(self) -> bytes:
-        stream = io.BytesIO()
-        self.savefig(stream, format="png", dpi=100)
-        return stream.getvalue()
+
+def around(curve: pd.DataFrame) -> pd.DataFrame:
+    """The error at any angle in their order, the circle closed."""
+    found = curve.sort_values("angle_deg")
+    start = found.iloc[:1]
+    if float(start["angle_deg"].iloc[0]) == 0:
+        found = pd.concat([found, start.assign(angle_deg=360.0)])
+    return found
 
 
 def draw(table: pd.DataFrame, curve: pd.DataFrame, elements: Sequence[str], exact: float) -> Figure:
@@ -35,7 +41,7 @@ def draw(table: pd.DataFrame, curve: pd.DataFrame, elements: Sequence[str], exac
     """
     wide = len(curve) > 0
     height = max(3.2, 0.28 * len(table) + 1.4)
-    figure = ReportFigure(figsize=(10 if wide else 6, height), layout="constrained")
+    figure = new_figure(10 if wide else 6, height)
     axes = np.atleast_1d(np.asarray(figure.subplots(1, 2 if wide else 1)))
     _draw_layers(axes[0], table, elements, exact)
     if wide:
@@ -46,7 +52,7 @@ def draw(table: pd.DataFrame, curve: pd.DataFrame, elements: Sequence[str], exac
 
 def _draw_layers(ax: Axes, table: pd.DataFrame, elements: Sequence[str], exact: float) -> None:
     rows = np.arange(len(table))
-    floor = exact / 1e4  # a place on a logarithmic axis for an exact zero
+    floor = floor_of(exact)
     for element in elements[1:]:
         values = table[element].astype(float).clip(lower=floor)
         ax.plot(values, rows, "o", color=BLUE, alpha=0.35, markersize=5)
@@ -62,14 +68,11 @@ def _draw_layers(ax: Axes, table: pd.DataFrame, elements: Sequence[str], exact: 
 
 
 def _draw_curve(ax: Axes, curve: pd.DataFrame) -> None:
-    around = curve.sort_values("angle_deg")
-    start = around.iloc[:1]
-    if float(start["angle_deg"].iloc[0]) == 0:  # the circle closes
-        around = pd.concat([around, start.assign(angle_deg=360.0)])
-    ax.plot(around["angle_deg"], around["error"], "o-", color=ORANGE, ms=3, label="model")
+    turned = around(curve)
+    ax.plot(turned["angle_deg"], turned["error"], "o-", color=ORANGE, ms=3, label="model")
     ax.plot(
-        around["angle_deg"],
-        around["baseline"],
+        turned["angle_deg"],
+        turned["baseline"],
         "s--",
         color=GREY,
         ms=3,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from equivlab.equivariance.measuring import MeasuredLayer
@@ -13,6 +14,8 @@ from equivlab.fields.base import G
 if TYPE_CHECKING:  # loaded when a report is made, and when it is drawn
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from equivlab.plots.interactive import InteractiveFigure
 
 __all__ = ["AuditReport", "make_report"]
 
@@ -68,11 +71,20 @@ class AuditReport:
         said = "".join(f"<li>{cause}</li>" for cause in self.causes or [self.cause])
         return f"{self._short().to_html()}<ul>{said}</ul>"
 
-    def plot(self) -> Figure:
-        """The error of each layer, and of the model at any angle, beside the resampling's."""
-        from equivlab.equivariance.figure import draw
+    def plot(self, *, interactive: bool = False) -> Figure | InteractiveFigure:
+        """The error of each layer, and of the model at any angle, beside the resampling's.
 
-        return draw(self.table, self.curve, self.elements, self.exact)
+        Args:
+            interactive: a figure of plotly, layer × element; pointing at a layer tells the cause.
+                Needs ``pip install "equivlab[plotly]"``.
+        """
+        from equivlab.equivariance.figure import draw
+        from equivlab.equivariance.pointing import heat
+        from equivlab.plots.showing import shown
+
+        still = draw(self.table, self.curve, self.elements, self.exact)
+        spec = partial(heat, self.table, self.curve, self.elements, self.exact, self.causes)
+        return shown(still, spec, f"Audit of {len(self.table)} layers", interactive)
 
 
 def make_report(

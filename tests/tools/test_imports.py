@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LIGHT = """
 import importlib, sys
 heavy = {"matplotlib", "pandas", "e3nn", "scipy", "sympy.physics", "lightning", "torchmetrics",
-         "IPython", "ipywidgets", "sklearn", "skimage", "astropy", "lenstronomy", "trimesh"}
+         "IPython", "ipywidgets", "plotly", "sklearn", "skimage", "astropy", "lenstronomy",
+         "trimesh"}
 import equivlab
 assert "torch" not in sys.modules, "equivlab alone brings torch"
 for room in sys.argv[1:]:
@@ -23,8 +24,8 @@ for room in sys.argv[1:]:
     assert not brought, f"{room} brings {brought}"
 """
 ROOMS = [
-    "groups", "so3", "sphere", "projection", "fields", "nn", "equivariance", "models", "data",
-    "weights", "transfer", "training",
+    "groups", "so3", "sphere", "projection", "fields", "nn", "plots", "equivariance", "models",
+    "data", "weights", "transfer", "training",
 ]  # fmt: skip
 
 # The function stays what `audit` means, whichever is asked for first.

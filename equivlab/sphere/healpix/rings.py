@@ -22,6 +22,7 @@ from equivlab.tables import remembered
 __all__ = [
     "Rings",
     "check_nside",
+    "every_second_bit",
     "nest_of_ring",
     "nside_of_pixels",
     "pixel_centres",
@@ -168,7 +169,7 @@ def ring_of_nest(nside: int) -> Ints:
     """For each NEST pixel its RING index, ``(12·nside²,)``."""
     of = rings(nside)
     face, within = np.divmod(np.arange(of.pixels), nside * nside)
-    x, y = _every_second_bit(within), _every_second_bit(within >> 1)
+    x, y = every_second_bit(within), every_second_bit(within >> 1)
     ring = FACE_ROW[face] * nside - x - y - 1  # 1 is the northernmost
     length = of.count[ring - 1] // 4
     shifted = np.where(length < nside, 0, (ring - nside) & 1)
@@ -177,7 +178,7 @@ def ring_of_nest(nside: int) -> Ints:
     return index
 
 
-def _every_second_bit(number: Ints) -> Ints:
+def every_second_bit(number: Ints) -> Ints:
     """Bits 0, 2, 4, ... of each number, closed up."""
     out = np.zeros_like(number)
     for bit in range(24):

@@ -3,7 +3,8 @@
 ``jupyter nbconvert --to equivlab notebook.ipynb`` writes one HTML file. Every anywidget whose
 state the notebook carries (run it with ``--execute``, or save the widget state in JupyterLab)
 is put into the page with its own code and data; a stand-in for the kernel's side keeps the
-values that the page sets. Formulas are MathML, which browsers draw by themselves, and solutions are
+values that the page sets. The script of plotly, some 2 MB, goes into pages with one of its figures.
+Formulas are MathML, which browsers draw by themselves, and solutions are
 folded.
 """
 
@@ -21,6 +22,7 @@ with needs_extra("lab", "equivlab.widgets.page.export"):
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
     from nbconvert.preprocessors import Preprocessor
 
+from equivlab.plots.interactive import library_html
 from equivlab.widgets.page.html import widget_html
 
 __all__ = ["InlineWidgets", "OfflineHTMLExporter", "stored_widgets"]
@@ -73,8 +75,12 @@ class InlineWidgets(Preprocessor):
     """Replace the views of anywidgets by HTML that needs neither kernel nor network."""
 
     def preprocess(self, notebook: Any, resources: Any) -> tuple[Any, Any]:
+        library = ""
         for identity, _, output, model in stored_widgets(notebook):
             page = widget_html(identity, model["state"], model.get("buffers", []))
+            if not library and model["state"].get("_library"):
+                library = library_html()
+                page = library + page
             output["data"] = {"text/html": page}
         if not any(VIEW in o.get("data", {}) for c in notebook.cells for o in c.get("outputs", [])):
             notebook.metadata.pop("widgets", None)  # nothing is left that needs the manager

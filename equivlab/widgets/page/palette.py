@@ -6,15 +6,11 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from equivlab.plots.style import HUES
+
 __all__ = ["HUES", "hue", "is_equivariant", "roles_of"]
 
 Role = tuple[str, int]
-
-#: As on light pages, see ``page/palette.js``. After Okabe and Ito.
-HUES = {
-    "equivariant": ("#d55e00", "#a06a00", "#a8447f", "#8a3b12"),
-    "plain": ("#0072b2", "#00806a", "#5b4bb0", "#3d6f8f"),
-}
 
 
 def is_equivariant(network: nn.Module) -> bool:
