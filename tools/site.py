@@ -32,8 +32,8 @@ MODULES = (
     *("groups", "so3", "fields", "nn", "equivariance", "models", "transfer", "weights"),
     *("training", "data", "projection", "sphere", "plots", "widgets", "course"),
 )
-# The badge is a picture from elsewhere; on the site a word does.
-BADGE = re.compile(r"\[!\[Binder\]\(.*?\)\]\((.*?)\)")
+# A badge is a picture from elsewhere; on the site a word does.
+BADGE = re.compile(r"\[!\[(Binder|Colab)\]\(.*?\)\]\((.*?)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TITLE = re.compile(r"(?:title|label|suptitle\()=?\"([^\"{]+)\"")
 # What themes leave out for those who listen to a page or use it by keys.
@@ -65,7 +65,7 @@ def lay_out(source: Path, widgets: Callable[[Path], Widgets], rooms: Sequence[st
         part = ""
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = BADGE.sub(r"[Open this notebook on Binder](\1)", cell.source)
+                cell.source = BADGE.sub(r"[Open this notebook on \1](\2)", cell.source)
                 part = (HEADING.findall(cell.source) or [part])[-1]
             elif cell.outputs:
                 cell.metadata["mystnb"] = {"image": {"alt": alternative(cell, part)}}

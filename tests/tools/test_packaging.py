@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata as metadata
+import json
 import os
 import re
 import subprocess
@@ -219,7 +220,7 @@ def test_only_the_release_and_the_site_may_ask_for_tokens() -> None:
         workflow = yaml.safe_load(path.read_text())
         assert workflow["permissions"] == {"contents": "read"}
         asking = [name for name, job in workflow["jobs"].items() if "permissions" in job]
-        assert asking == (["publish"] if path.stem in ("release", "site") else [])
+        assert asking == {"release": ["publish"], "site": ["publish", "course"]}.get(path.stem, [])
         for job in workflow["jobs"].values():
             assert set(job.get("needs", "").split()) <= set(workflow["jobs"])
 
@@ -268,7 +269,10 @@ def test_a_release_has_one_version_everywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_every_notebook_has_its_line_and_badge(notebook: str) -> None:
     assert f"(notebooks/{notebook})" in README
-    assert f"/main?urlpath=lab/tree/notebooks/{notebook})" in README
+    top = "".join(json.loads((ROOT / "notebooks" / notebook).read_text())["cells"][0]["source"])
+    for text in (README, top):
+        assert f"/main?urlpath=lab/tree/notebooks/{notebook})" in text
+        assert f"/blob/course/colab/notebooks/{notebook})" in text
 
 
 def test_citation_names_this_version() -> None:
