@@ -17,7 +17,7 @@ from typing import Any
 # A picture from elsewhere that starts the notebook elsewhere: who has a copy runs it here.
 BADGES = re.compile(r"^(?:\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)\s*)+$", re.MULTILINE)
 PICTURE = re.compile(r"!\[[^\]]*\]\(((?!\w+:)[^)\s]+)\)")
-PAGES = ("course.md", "glossary.md", "cheat-sheet.md")  # that the notebooks link to
+PAGES = ("course.md", "glossary.md", "cheat-sheet.md", "questions.md")  # that the course links to
 FOLDED = re.compile(
     r"\s+A\s+folded\s+cell\s+below\s+each\s+holds\s+a\s+solution(?:\s+\([^)]*\))?\."
 )

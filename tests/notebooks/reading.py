@@ -45,7 +45,9 @@ def slug(heading: str) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    text = CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
+    """Of the headings of a page or a notebook."""
+    texts = markdown(page) if page.suffix == ".ipynb" else [page.read_text(encoding="utf-8")]
+    text = CODE_BLOCK.sub("", "\n".join(texts))
     return {slug(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 

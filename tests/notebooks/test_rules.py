@@ -17,6 +17,7 @@ MOST_BYTES = 1_500_000
 WIDGET = re.compile(r"^(?:Rotate(?:Image|Sphere|Shape)|FilterOrbit|AccuracyVsAngle)\(")
 # Where a paper is named, its address stands.
 PAPER = re.compile(r"\b(?:ICML|ICLR|NeurIPS|ACL|ECCV|ApJ|arXiv|et al\.)")
+FOLD = re.MULTILINE | re.DOTALL
 GOALS = ("**You will learn to**", "**You need**", "**Takes**")
 
 each_notebook = pytest.mark.parametrize("notebook", COURSE, ids=lambda path: path.stem)
@@ -103,7 +104,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             if target.startswith("https:"):
                 continue
             path = (page.parent / target) if target else page
-            lost = path.suffix == ".md" and anchor and anchor not in anchors(path)
+            lost = anchor and anchor not in anchors(path)
             if lost or not path.exists():
                 dead.append(link["target"])
     assert dead == []
@@ -209,6 +210,18 @@ def test_solutions_are_folded_and_their_bar_says_nothing(notebook: Path) -> None
 
 
 @each_notebook
+def test_every_exercise_has_hints_in_steps(notebook: Path) -> None:
+    text = "\n".join(markdown(notebook))
+    for exercise in re.split(r"^### Exercise ", text, flags=re.MULTILINE)[1:]:
+        told = exercise.split("\n## ")[0]
+        steps = re.findall(
+            r"^<details><summary>Hint (\d)</summary>\n\n.+?\n\n</details>$", told, FOLD
+        )
+        assert len(steps) >= 2, exercise[:80]
+        assert [int(step) for step in steps] == list(range(1, len(steps) + 1))
+
+
+@each_notebook
 def test_attempts_fail_kindly_and_solutions_pass(notebook: Path) -> None:
     """As the file says; `make notebooks` runs it and compares."""
     for kind, mark in (("attempt", "✗"), ("solution", "✓")):
@@ -267,3 +280,13 @@ def test_the_cheat_sheet_names_what_there_is() -> None:
     named = set(re.findall(r"`([A-Z]\w+[a-z]\w*)(?:\(.*?\))?`", text))
     assert len(named) > 30
     assert named <= set(nn.__all__) | set(fields.__all__)
+
+
+def test_every_question_has_an_answer_and_a_place_in_a_notebook() -> None:
+    text = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    questions = re.split(r"^### ", text, flags=re.MULTILINE)[1:]
+    assert len(questions) >= 18
+    for question in questions:
+        answer, _, places = question.partition(" → ")
+        assert len(answer.partition("\n\n")[2].split()) >= 10, question
+        assert re.search(r"\]\(\.\./notebooks/\d\d_\w+\.ipynb#[\w-]+\)", places), question

@@ -29,6 +29,7 @@ from equivlab.widgets.page.html import state_of
 from equivlab.widgets.page.still import png_bytes
 from tests.notebooks.reading import COURSE, ROOT, glossary
 from tests.widgets.chromium import BROWSER, in_browser
+from tools import sheet
 from tools.alive import Shown, Widgets, alive, key_of
 from tools.alive import page as page_of
 from tools.site import MODULES, build
@@ -157,6 +158,27 @@ def test_the_glossary_can_be_linked_and_formulas_are_drawn_without_scripts(site:
     text = (site / "docs" / "glossary.html").read_text(encoding="utf-8")
     assert {term.anchor for term in glossary()} <= Page(text).ids
     assert Page((site / "notebooks" / "03_sphere.html").read_text(encoding="utf-8")).formulas > 10
+
+
+@in_browser
+def test_the_cheat_sheet_can_be_printed_on_one_page(site: Path) -> None:
+    links = Page((site / "docs" / "cheat-sheet.html").read_text(encoding="utf-8")).links
+    (pdf,) = [link for link in links if link.endswith(".pdf")]
+    assert sheet.pages(site / "docs" / pdf) == 1
+
+
+def test_a_sheet_of_two_pages_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def printer(command: list[str], **how: object) -> None:
+        (target,) = [word.partition("=")[2] for word in command if "print-to-pdf=" in word]
+        Path(target).write_bytes(b"<< /Type /Pages >> << /Type /Page >> << /Type /Page >>")
+
+    monkeypatch.setattr(sheet, "browser", lambda: "chromium")
+    monkeypatch.setattr(sheet.subprocess, "run", printer)
+    with pytest.raises(RuntimeError, match=r"takes 2 pages; shorten cheat-sheet\.md"):
+        sheet.write(tmp_path / "sheet.pdf", "1.0")
+    monkeypatch.setattr(sheet, "browser", lambda: None)
+    assert not sheet.write(tmp_path / "sheet.pdf", "1.0")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
