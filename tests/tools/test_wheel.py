@@ -55,3 +55,20 @@ def test_without_extras_each_error_names_its_extra(installed: Path, tmp_path: Pa
         "render_with_lenstronomy": "data",
         "equivlab.widgets.page.export": "lab",
     }
+
+
+@pytest.mark.slow
+def test_the_course_that_it_brings_runs_to_its_end(installed: Path, tmp_path: Path) -> None:
+    """As `python -m equivlab course` copies it; a solution is missing, and checks say so kindly."""
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    copy = [sys.executable, "-m", "equivlab", "course", "lessons"]
+    subprocess.run(copy, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    notebook = tmp_path / "lessons" / "notebooks" / "01_groups_and_fields.ipynb"
+    assert '"outputs": []' in notebook.read_text(encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
+    command += ["-p", "no:xdist", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, str(notebook)], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
