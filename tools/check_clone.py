@@ -20,7 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPILER = re.compile(r"(.*-)?(cc|c\+\+|cpp|gcc|g\+\+|clang|clang\+\+|tcc|icx|zig|c[89]9)(-[\d.]+)?")
+COMPILER = re.compile(
+    r"(.*-)?(cc|c\+\+|cpp|gcc|g\+\+|clang|clang\+\+|tcc|icx|zig|c[89]9)(-[\d.]+)?"
+)
 TESTS = ("tests/nn/planar/test_compiled.py", "tests/nn/planar/test_compiled_build.py",
          "tests/nn/planar/test_compiled_threads.py", "tests/nn/planar/test_fusing.py")  # fmt: skip
 
@@ -60,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         env = {name: value for name, value in os.environ.items() if name not in dropped}
         env["PATH"] = path_without_compilers(programs, os.environ["PATH"])
         python = str(clone / ".venv" / "bin" / "python")
-        tests = ["make", "test"] if given.all else [python, "-m", "pytest", "-rs", "-n", "0", *TESTS]
+        tests = (
+            ["make", "test"] if given.all else [python, "-m", "pytest", "-rs", "-n", "0", *TESTS]
+        )
         for command in (
             [sys.executable, "tools/install.py", "test"],
             [python, "tools/check_kernel.py", *(["--absent"] if given.without else [])],

@@ -1,0 +1,42 @@
+"""What `tools.check_site` says of pages that are well, and of pages that are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.widgets.chromium import BROWSER, in_browser
+from tools.check_site import check
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>
+<main><h1>A page</h1>{}</main></html>"""
+WIDGET = """<div class="equivlab-offline">
+<canvas tabindex="0" aria-label="a picture"></canvas>{}</div>
+<script>document.querySelector("canvas").onkeydown = () => {{ {} }};</script>"""
+PAINTS = 'document.querySelector("canvas").getContext("2d").fillRect(0, 0, 9, 9);'
+PAGES = {
+    "well": "<p>Nothing moves.</p>",
+    "turning": WIDGET.format("", PAINTS),
+    "saying": WIDGET.format("<p>It needs a running kernel.</p>", ""),
+    "silent": WIDGET.format("<p>Look.</p>", ""),
+    "talking": "<script>console.log('hm')</script>",
+    "asking": '<img alt="far away" src="https://example.org/far.png">',
+}
+
+
+@in_browser
+def test_each_fault_is_named_and_nothing_else(tmp_path: Path) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    for name, body in PAGES.items():
+        (tmp_path / f"{name}.html").write_text(PAGE.format(body), encoding="utf-8")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        found = check(chromium, tmp_path, None, patience=1000)
+        chromium.close()
+    light = [fault for fault in found if ", light: " in fault]
+    assert len(found) == 2 * len(light)
+    assert {fault.partition(",")[0] for fault in light} == {"silent", "talking", "asking"}
+    assert "silent, light: a widget neither turns nor says why: Look." in light
+    assert "talking, light: hm" in light
+    assert "asking, light: asks for https://example.org/far.png" in light

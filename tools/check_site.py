@@ -1,0 +1,105 @@
+"""Open every page of the built site in Chromium with the network cut, in light and in dark.
+
+    python -m tools.check_site              build/site, after `make docs`
+    python -m tools.check_site --folder there --screens shots
+
+A page must load nothing, say nothing in the console, and show axe-core (which `npm ci` brings)
+nothing serious. Each widget on it must change when it is turned, or say that it needs a kernel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
+
+from tools.sheet import browser
+
+ROOT = Path(__file__).resolve().parent.parent
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SERIOUS = """async () => (await axe.run(document, { preload: false })).violations
+  .filter(({ impact }) => impact === "serious" || impact === "critical")
+  .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 120))}`)"""
+SCHEMES = ("light", "dark")
+PIXELS = "canvases => canvases.map(one => one.toDataURL()).join()"
+CHANGED = """([widget, before]) =>
+  [...widget.querySelectorAll("canvas")].map(one => one.toDataURL()).join() !== before"""
+PATIENCE = 10_000  # milliseconds in which a widget must have changed
+
+
+def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
+    """What is wrong with one page."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("requestfailed", lambda request: said.append(f"asks for {request.url}"))
+    page.goto(path.as_uri())
+    page.wait_for_function(
+        "() => !document.querySelector('.equivlab-still')", timeout=6 * PATIENCE
+    )  # every widget lives
+    for widget in page.locator(".equivlab-offline").all():
+        if not turns(page, widget, patience):
+            yield "a widget neither turns nor says why: " + widget.inner_text()[:80]
+    yield from said
+    if AXE.exists():
+        page.add_script_tag(path=AXE)
+        yield from page.evaluate(SERIOUS)
+
+
+def turns(page: Page, widget: Locator, patience: int) -> bool:
+    """Whether a widget changes by the arrow keys, or says in words that a kernel is missing."""
+    widget.scroll_into_view_if_needed()
+    before = widget.locator("canvas").evaluate_all(PIXELS)
+    for place in widget.locator("canvas[tabindex='0']").all():
+        place.focus()
+        page.keyboard.press("ArrowRight")
+        given = [widget.element_handle(), before]
+        try:
+            page.wait_for_function(CHANGED, arg=given, timeout=patience)
+        except TimeoutError:
+            continue
+        return True
+    return "kernel" in widget.inner_text() or widget.locator("[aria-label*=kernel]").count() > 0
+
+
+def check(
+    chromium: Browser, site: Path, screens: Path | None, patience: int = PATIENCE
+) -> list[str]:
+    """Every page in both schemes; what is wrong, by page."""
+    found = []
+    for path in sorted(site.rglob("*.html")):
+        name = path.relative_to(site).with_suffix("").as_posix()
+        if name.startswith(("_", "index")):  # parts of the theme, and a page that leads on
+            continue
+        for scheme in SCHEMES:
+            context = chromium.new_context(offline=True, color_scheme=scheme)
+            page = context.new_page()
+            found += [f"{name}, {scheme}: {fault}" for fault in faults(page, path, patience)]
+            if screens:
+                shot = screens / f"{name.replace('/', '-')}-{scheme}.png"
+                page.screenshot(path=shot, full_page=True)
+            context.close()
+        print(name, flush=True)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument("--screens", type=Path, help="a folder for pictures of all pages")
+    given = parser.parse_args()
+    if given.screens:
+        given.screens.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+        found = check(chromium, given.folder.resolve(), given.screens)
+        chromium.close()
+    print("\n".join(found) or "every page is well")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
