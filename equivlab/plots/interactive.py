@@ -58,6 +58,14 @@ class InteractiveFigure(anywidget.AnyWidget):
         super().__init__()
         self.spec, self._still, self.says = spec, still, says
         self._figure = json.dumps(packed(spec))
+        self._made_layout = self.layout
+
+    def close(self) -> None:
+        """Let it go, and the layout that was made for it, which ipywidgets would keep for ever."""
+        layout = self.layout
+        super().close()
+        if layout is self._made_layout:
+            layout.close()
 
     @property
     def plotly(self) -> Any:

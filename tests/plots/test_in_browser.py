@@ -42,11 +42,12 @@ def opened(address: str, figures: int) -> Iterator[Any]:
         arguments = ["--no-sandbox", "--disable-background-networking"]
         chromium = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
         page = chromium.new_page(viewport={"width": 900, "height": 1400})
+        page.set_default_timeout(120_000)
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
         page.goto(address)
-        page.wait_for_function(PAINTED, arg=figures, timeout=120_000)
+        page.wait_for_function(PAINTED, arg=figures)
         yield page
         chromium.close()
     own = f"{urlsplit(address).scheme}://{urlsplit(address).netloc}/"
