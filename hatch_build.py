@@ -1,8 +1,9 @@
-"""Compile the kernel of the group convolutions while the package is built; put the course in.
+"""Compile the kernels in C while the package is built; put the course in.
 
-The kernel needs a C compiler: the machine's own, else the one in the package ``ziglang``, which
-pip then fetches for the build alone. With neither, the package is built without: all works, by the
-ordinary convolutions of PyTorch. ``EQUIVLAB_KERNEL=0`` builds without it on purpose.
+There are two, each ``kernel.c`` in a folder of its own. They need a C compiler: the machine's own,
+else the one in the package ``ziglang``, which pip then fetches for the build alone. With neither,
+the package is built without: all works, by PyTorch alone. ``EQUIVLAB_KERNEL=0`` builds without
+them on purpose.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = Path("equivlab/nn/planar/compiled")
+FOLDERS = (Path("equivlab/nn/planar/compiled"), Path("equivlab/sphere/compiled"))
 SUFFIX = ".dll" if os.name == "nt" else ".so"
 ZIG = "ziglang>=0.13"
 
@@ -122,16 +123,16 @@ class WheelBuildHook(BuildHookInterface[Any]):
             self.course.cleanup()
 
     def add_kernel(self, build_data: dict[str, Any]) -> None:
-        """Compile the kernel, and say for which system the wheel is."""
-        folder = Path(self.root) / FOLDER
+        """Compile the kernels, and say for which system the wheel is."""
         if switched_off():
             return
-        made = compile_kernel(folder)
+        made = [path for folder in FOLDERS for path in compile_kernel(Path(self.root) / folder)]
         if not made:
             kind = platform.machine()
             self.app.display_warning(f"equivlab: no C compiler made the kernel for {kind}.")
             return
-        build_data["artifacts"] += [f"/{(FOLDER / path.name).as_posix()}" for path in made]
+        root = Path(self.root)
+        build_data["artifacts"] += [f"/{path.relative_to(root).as_posix()}" for path in made]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{system()}"
 
@@ -154,4 +155,5 @@ def system() -> str:
 
 if __name__ == "__main__":
     # python hatch_build.py: compile in this checkout, without installing anything.
-    sys.exit(not compile_kernel(Path(__file__).parent / FOLDER))
+    everything = [compile_kernel(Path(__file__).parent / folder) for folder in FOLDERS]
+    sys.exit(not all(everything))

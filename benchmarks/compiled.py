@@ -2,6 +2,7 @@
 
     make bench BENCH=compiled                      # layers, on one thread and on two
     make bench BENCH=compiled ARGS="--networks"    # training steps and evaluation of networks
+    make bench BENCH=compiled ARGS="--lenses 64"   # P4M ResNet-18 on lenses of 96²: time and memory
     make bench BENCH=compiled ARGS="--table"       # many layers, also where the kernel loses
     ATEN_CPU_CAPABILITY=avx2 python benchmarks/compiled.py     # the 256-bit build
 
@@ -17,13 +18,16 @@ import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import torch
-from timing import Calls, both_ways, cell, in_turns, ratios
+import torch.nn.functional as F
+from timing import Calls, both_ways, cell, cpu_seconds, in_turns, ratios
 from torch import Tensor, nn
 
 import equivlab
+from equivlab.data.lenses import lens_recipe, simulate
 from equivlab.groups import P4, P4M
 from equivlab.models import P4CNN, ResNet18
 from equivlab.nn import GroupConv2d, fuse
@@ -120,6 +124,42 @@ def table_calls() -> Iterator[tuple[str, str, Calls]]:
                 yield label, use, {"conv2d": without(call), "kernel": call}
 
 
+def megabytes(reset: bool = False) -> float:
+    """Peak of resident memory, in MB (Linux), since the last `reset`."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return next(int(row.split()[1]) for row in status.splitlines() if "VmHWM" in row) / 1024
+
+
+def lenses(batch: int, steps: int, note: Callable[..., None]) -> None:
+    """Training steps of the P4M ResNet-18 on simulated lenses, both ways in turns."""
+    arrays = simulate(lens_recipe("I", pixels=96), range(batch))
+    images, labels = (torch.from_numpy(array) for array in arrays)
+    model = ResNet18(P4M, 1, classes=3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    ways = {"conv2d": without(step), "kernel": step}
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    peaks: dict[str, float] = dict.fromkeys(ways, 0.0)
+    model(images[:2]).sum().backward()  # tables are made before memory is measured
+    for _, (name, call) in product(range(steps), ways.items()):
+        megabytes(reset=True)
+        spent[name].append(cpu_seconds(call, 1))
+        peaks[name] = max(peaks[name], megabytes())
+    found = ratios(spent, "conv2d")["kernel"]
+    threads = f"{torch.get_num_threads()} threads"
+    name = f"P4M ResNet-18, lenses 96², batch {batch}"
+    note(name, threads, "training step, over conv2d", "", " ".join(f"{r:.2f}" for r in found))
+    for way, peak in peaks.items():
+        note(name, threads, f"peak memory, {way}", "", f"{peak:.0f} MB")
+
+
 NETWORKS = {
     "P4CNN, 28², batch 32": lambda: (P4CNN(P4), torch.randn(32, 1, 28, 28)),
     "P4M CNN, 28², batch 32": lambda: (P4CNN(P4M), torch.randn(32, 1, 28, 28)),
@@ -135,6 +175,8 @@ def main() -> None:
     """Print the rows, and write them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--networks", action="store_true", help="training steps, evaluation")
+    parser.add_argument("--lenses", type=int, nargs="*", default=[], help="batches of lenses")
+    parser.add_argument("--steps", type=int, default=3, help="of those, in turns")
     parser.add_argument("--table", action="store_true", help="many layers")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each number")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
@@ -150,6 +192,10 @@ def main() -> None:
 
     for threads in arguments.threads:
         torch.set_num_threads(threads)
+        for batch in arguments.lenses:
+            lenses(batch, arguments.steps, note)
+        if arguments.lenses:
+            continue
         if arguments.networks:
             for name, make in NETWORKS.items():
                 spent = in_turns(step_calls(*make()), rounds=5, seconds=arguments.seconds)

@@ -4,12 +4,13 @@
     make bench ARGS="--most-gmac 1000"           # every row of the grid, many hours
     make bench ARGS="--peers e2cnn escnn"        # with peers, where they are installed
     make bench ARGS="--group C8 C16 SO2 --peers escnn"      # filters of circular harmonics
+    make bench ARGS="--targets --peers e2cnn escnn"         # what the compiled kernel is to reach
 
 Each layer is timed against the `torch.nn.Conv2d` with as many input and output maps. All take
 turns, in an order that is shuffled in each round, so that a noisy machine slows all and nobody
 always follows the same neighbour; a turn is one call, or as many short calls as fit in a
 millisecond. What is reported is the median of the ratios within a round, with the quartiles.
-Time is CPU time of one thread. Three ways of use:
+Time is CPU time of one thread; `--targets` are measured on two as well. Three ways of use:
 
 - ``forward``: gradients recorded, weights new, so the filter bank is expanded in each call;
 - ``both``: the same and the backward pass, to the weights and (group layers) to the input;
@@ -94,6 +95,19 @@ class Row:
         return pixels * self.maps_in * self.maps_out * self.kernel**2 / 1e9
 
 
+TARGETS = [
+    Row("group", width, kernel, 28, batch, "contiguous", group)
+    for group, width, kernel, batch in (
+        ("P4M", 256, 3, 16),
+        ("P4M", 128, 3, 16),
+        ("P4M", 64, 3, 16),
+        ("P4M", 64, 3, 1),
+        ("P4M", 256, 5, 4),
+        ("P4", 256, 3, 16),
+    )
+]
+
+
 def grid(most_gmac: float, groups: list[str]) -> tuple[list[Row], int]:
     """The rows that cost no more than `most_gmac`, and how many were left out.
 
@@ -139,7 +153,9 @@ def peer_layer(name: str, row: Row) -> tuple[nn.Module, Callable[[Tensor], objec
         irreps = [space.irrep(k) for k in range(MAX_FREQUENCY + 1)]
         regular = layers.FieldType(space, row.fields * irreps)
     else:
-        space = make(row.order)
+        if row.symmetry.has_mirror:
+            make = peer.FlipRot2dOnR2 if name == "e2cnn" else peer.flipRot2dOnR2
+        space = make(row.symmetry.turns)
         regular = layers.FieldType(space, row.fields * [space.regular_repr])
     scalar = layers.FieldType(space, IMAGE_CHANNELS * [space.trivial_repr])
     source = scalar if row.kind == "lifting" else regular
@@ -180,22 +196,26 @@ def main() -> None:
     parser.add_argument("--group", nargs="+", default=["P4"], help="P4, P4M, C8, C16, SO2, ...")
     parser.add_argument("--csv", help="a file for the rows, as in results/planar.csv")
     parser.add_argument("--only", help="rows whose text has this, such as 'group 64 k3 28² b1 '")
+    parser.add_argument("--targets", action="store_true", help="those rows, one and two threads")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     rows, left_out = grid(arguments.most_gmac, arguments.group)
+    if arguments.targets:
+        rows, left_out = TARGETS, 0
     names = ["equivlab", *arguments.peers]
-    print(f"torch {torch.__version__}, {platform.machine()}, one thread, CPU time;")
+    print(f"torch {torch.__version__}, {platform.machine()}, CPU time;")
     print(f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', '')}; median (quartiles) of ratios")
     head = ["layer", *(f"{use}: {name}" for use in USES for name in names)]
     lines = [head]
     print("| " + " | ".join(head) + " |")
     print("|---" * (1 + len(USES) * len(names)) + "|")
-    for row in rows:
+    for threads, row in itertools.product((1, 2) if arguments.targets else (1,), rows):
         if row.gmac <= arguments.above_gmac:
             continue
+        torch.set_num_threads(threads)
         label = f"{row.kind} {row.width} k{row.kernel} {row.size}² b{row.batch} {row.memory}"
         label = label if row.group == "P4" else f"{row.group} {label}"
+        label = label if threads == 1 else f"{label}, {threads} threads"
         if arguments.only and arguments.only not in label:
             continue
         cells = []

@@ -43,6 +43,7 @@ from equivlab.sphere import (
     spin_ifft,
 )
 from equivlab.sphere import so3_near_identity_grid as near_identity
+from equivlab.sphere.compiled import transform as compiled
 from equivlab.training import training_step
 
 BATCH = 32
@@ -62,6 +63,19 @@ def transform_flops(bandwidth: int, degrees: int, signals: int) -> float:
     """Of one pass of the dense route: two Fourier sums and the sum over β."""
     n, K = 2 * bandwidth, 2 * degrees - 1
     return 2.0 * signals * (n**3 * K + n**2 * K**2 + K**2 * n * 2 * degrees)
+
+
+def without(call: Callable[[], object]) -> Callable[[], object]:
+    """A call as it is where the transform was not compiled."""
+
+    def plain() -> object:
+        found, compiled.load = compiled.load, lambda: None
+        try:
+            return call()
+        finally:
+            compiled.load = found
+
+    return plain
 
 
 def e3nn_layer(ins: int, outs: int, b_in: int, b_out: int) -> tuple[nn.Module, nn.Module]:
@@ -115,13 +129,15 @@ def times(rounds: int) -> None:
         "step, smooth": step_of(smooth_spherical_digit_cnn()),
         "step, spin": step_of(spin_digit_cnn()),
     }
+    both = ("pair", "pair, both ways", "SO3Conv, both ways", "step", "step, smooth")
+    calls |= {f"{name}, by torch": without(calls[name]) for name in both}
     found = milliseconds(in_turns(calls, rounds=rounds))
     rate = gflops(found["gemm"])
     pair = 2 * transform_flops(10, 10, BATCH * z)
     share = pair / found["pair"] / 1e6 / rate
     print(f"float32 torch.mm 1024²: {rate:.0f} GFLOP/s\n")
-    print("| what, batch 32, float32 | equivlab ms | e3nn ms | ratio |")
-    print("|---|---|---|---|")
+    print("| what, batch 32, float32 | equivlab ms | not compiled ms | e3nn ms | ratio |")
+    print("|---|---|---|---|---|")
     names = {
         "pair": "SO(3) transform pair, b = 10, 20 channels, forward",
         "pair, both ways": "the same, forward and backward",
@@ -135,9 +151,9 @@ def times(rounds: int) -> None:
         other = found.get(name.replace("pair", "pair e3nn").replace("SO3Conv", "SO3Conv e3nn"))
         other = None if name.startswith(("S2", "step")) else other
         ratio = "–" if other is None else f"{other / found[name]:.1f}"
-        print(
-            f"| {text} | {found[name]:.1f} | {'–' if other is None else f'{other:.0f}'} | {ratio} |"
-        )
+        plain = found.get(f"{name}, by torch")
+        cells = ["–" if ms is None else f"{ms:.1f}" for ms in (plain, other)]
+        print(f"| {text} | {found[name]:.1f} | {' | '.join(cells)} | {ratio} |")
     print(f"\ntransform pair: {pair / 1e9:.2f} GFLOP, {share:.0%} of the rate of torch.mm")
 
 

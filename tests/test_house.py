@@ -28,6 +28,7 @@ ROOMS = [
     ["projection"],
     ["sphere"],
     ["groups", "so3"],
+    ["processor"],
     ["tables"],
     ["imports"],
 ]

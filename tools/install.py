@@ -29,8 +29,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CONSTRAINTS = ROOT / "constraints.txt"
 HASHES = ROOT / "hashes.txt"
-COMPILED = ROOT / "equivlab/nn/planar/compiled"
-KERNEL = (ROOT / "hatch_build.py", COMPILED / "kernel.c", *sorted(COMPILED.glob("*.h")))
+COMPILED = ("equivlab/nn/planar/compiled", "equivlab/sphere/compiled")
+SOURCES = (path for name in COMPILED for path in sorted((ROOT / name).glob("*.[ch]")))
+KERNEL = (ROOT / "hatch_build.py", *SOURCES)
 STAMP = VENV / "equivlab-installed"  # written last: what the complete install was made from
 STARTED = VENV / "equivlab-install-started"  # still there: an install was cut off
 HASHED = VENV / "equivlab-hashed.txt"  # the part of hashes.txt that an install asks for

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from equivlab.sphere.compiled import transform as compiled
 from equivlab.sphere.grid import bandwidth_of
 from equivlab.sphere.linear import LinearMap, linear, transform_family
 from equivlab.sphere.s2 import at_least_single, check_bandwidth, check_lmax, no_autocast
@@ -209,6 +210,8 @@ class _Project(torch.autograd.Function):
     def forward(x: Tensor, sizes: Sizes) -> tuple[Tensor, ...]:
         B, C = x.shape[:2]
         plan = route(*sizes, x.dtype, x.device)
+        if compiled.fits(plan, [x], B * C):
+            return compiled.project(plan, x)
         blocks = tuple(x.new_empty(B, side, C, side) for side in range(1, 2 * plan.degrees, 2))
         for rows, columns in _chunks(B, C, _signals_at_once(plan, x)):
             part = x[rows, columns]
@@ -239,6 +242,8 @@ class _Expand(torch.autograd.Function):
     def forward(sizes: Sizes, *blocks: Tensor) -> Tensor:
         B, _, C, _ = blocks[0].shape
         plan = route(*sizes, blocks[0].dtype, blocks[0].device)
+        if compiled.fits(plan, blocks, B * C):
+            return compiled.expand(plan, blocks)
         n = 2 * plan.bandwidth
         x = blocks[0].new_empty(B, C, n, n, n)
         for rows, columns in _chunks(B, C, _signals_at_once(plan, x)):

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import hatch_build
+from equivlab import processor
 from equivlab.nn.planar.compiled import library
 from equivlab.nn.planar.compiled.library import Library, Problem
 from equivlab.nn.planar.compiled.places import places
@@ -23,7 +24,7 @@ from tests.nn.planar.ways import never
 from tools import check_kernel
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCE = ROOT / hatch_build.FOLDER / "kernel.c"
+SOURCE = ROOT / hatch_build.FOLDERS[0] / "kernel.c"
 needs_compiler = pytest.mark.skipif(
     hatch_build.own_compiler() is None, reason="no C compiler is here"
 )
@@ -237,5 +238,5 @@ def test_a_broken_build_is_no_kernel(folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(library, "__file__", str(folder / "library.py"))
     monkeypatch.delenv("EQUIVLAB_KERNEL", raising=False)
     for name in ("avx512", "avx2", "neon"):
-        (folder / f"kernel-{name}{library.SUFFIX}").write_bytes(b"no library")
+        (folder / f"kernel-{name}{processor.SUFFIX}").write_bytes(b"no library")
     assert library.load.__wrapped__() is None

@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from equivlab import processor
 from equivlab.groups import P4, P4M, PointGroup
 from equivlab.nn import GroupConv2d
-from equivlab.nn.planar.compiled import openmp
 from tests.laws import relative
 from tests.nn.planar.ways import needs_kernel, never
 
 pytestmark = needs_kernel
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-shared = pytest.mark.skipif(openmp.parallel() is None, reason="torch has no OpenMP to share")
+shared = pytest.mark.skipif(processor.parallel() is None, reason="torch has no OpenMP to share")
 
 
 @pytest.fixture(name="two", autouse=True)
@@ -40,12 +40,12 @@ def large(group: PointGroup = P4M, batch: int = 4) -> tuple[GroupConv2d, Tensor]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of torch's builds for Linux")
 def test_torch_lends_its_threads() -> None:
-    assert openmp.parallel() is not None
-    assert openmp.threads_for(10**12) == 2
-    assert openmp.threads_for(openmp.LEAST_WORK) == 1
-    assert openmp.threads_for(0) == 1
+    assert processor.parallel() is not None
+    assert processor.threads_for(10**12) == 2
+    assert processor.threads_for(processor.LEAST_WORK) == 1
+    assert processor.threads_for(0) == 1
     torch.set_num_threads(1)
-    assert openmp.threads_for(10**12) == 1
+    assert processor.threads_for(10**12) == 1
 
 
 @shared

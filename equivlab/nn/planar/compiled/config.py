@@ -9,7 +9,7 @@ import torch
 
 from equivlab import __version__
 from equivlab.nn.planar.compiled.library import load
-from equivlab.nn.planar.compiled.openmp import parallel
+from equivlab.processor import parallel
 
 __all__ = ["show_config"]
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equivlab.nn.planar.compiled.library import Library, Problem, load
-from equivlab.nn.planar.compiled.openmp import threads_for
 from equivlab.nn.planar.compiled.places import places
-from equivlab.tables import legible
+from equivlab.processor import threads_for
 
 __all__ = [
     "Geometry",
-    "at_hand",
     "convolve",
     "convolve_adjoint",
     "correlate",
@@ -69,16 +66,6 @@ def _problem(
 def plain(x: Tensor) -> Tensor:
     """`x` as the kernel reads it: in order, each number as it is."""
     return x.resolve_neg().contiguous()
-
-
-def at_hand(*tensors: Tensor | None) -> bool:
-    """Are all of them ordinary tensors on the CPU, with nobody between us and their numbers?"""
-    return all(x is None or _ordinary(x) for x in tensors)
-
-
-def _ordinary(x: Tensor) -> bool:
-    batched = torch._C._functorch.is_legacy_batchedtensor(x)  # by `is_grads_batched=True`
-    return type(x) in (Tensor, nn.Parameter) and legible(x) and not batched
 
 
 def packed(problem: Problem, weight: Tensor) -> Tensor:

@@ -1,33 +1,24 @@
 """The compiled kernel: which build of it fits this processor, and how it is called.
 
-`kernel.c` beside this file is compiled when the package is installed, once for each kind of
-vector unit. The build that torch's own convolutions would use is loaded here; where none is, every
-layer takes its ordinary path.
+`kernel.c` beside this file is compiled when the package is installed. Where no build of it fits
+the processor (`equivlab.processor`), every layer takes its ordinary path.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
-import platform
-import threading
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from equivlab.nn.planar.compiled.openmp import parallel
 from equivlab.nn.planar.compiled.places import Places
+from equivlab.processor import best_build, parallel, scratch
 
 __all__ = ["Library", "Problem", "load"]
 
-BUILDS = {"AVX512": ("avx512", "avx2"), "AVX2": ("avx2",)}  # by what torch found, the best first
-ARM = ("aarch64", "arm64", "ARM64")
-SUFFIX = {"nt": ".dll"}.get(os.name, ".so")
-
 Long, Pointer = ctypes.c_ssize_t, ctypes.c_void_p
-_local = threading.local()  # .scratch is the room of each thread
 
 
 class Problem(ctypes.Structure):
@@ -113,7 +104,7 @@ class Library:
         shape = (problem.batch, problem.outs, problem.group, problem.rows, problem.columns)
         out = torch.empty(shape, dtype=torch.float32, device="cpu")
         shift = None if bias is None else bias.data_ptr()
-        room = _scratch(self._library.equivlab_forward_scratch(problem))
+        room = scratch(self._library.equivlab_forward_scratch(problem))
         self._library.equivlab_forward(
             problem,
             x.data_ptr(),
@@ -137,30 +128,12 @@ class Library:
         shape = (problem.outs, problem.ins * problem.group, problem.kernel, problem.kernel)
         weight = torch.empty(shape, dtype=torch.float32, device="cpu")
         pointers = (each.data_ptr() for each in (x, gradient, problem.places.turned, weight))
-        room = _scratch(self._library.equivlab_gradient_scratch(problem))
+        room = scratch(self._library.equivlab_gradient_scratch(problem))
         self._library.equivlab_weight_gradient(problem, *pointers, room, parallel())
         return weight
-
-
-def _scratch(floats: int) -> int:
-    """The address of so many floats that belong to this thread."""
-    room: Tensor | None = getattr(_local, "scratch", None)
-    if room is None or len(room) < floats:
-        room = _local.scratch = torch.empty(floats, dtype=torch.float32, device="cpu")
-    return room.data_ptr()
 
 
 @lru_cache(maxsize=1)
 def load() -> Library | None:
     """The build for this processor, if the package has one that works."""
-    if os.environ.get("EQUIVLAB_KERNEL") == "0":
-        return None
-    capability = torch.backends.cpu.get_cpu_capability()
-    for name in BUILDS.get(capability, ("neon",) if platform.machine() in ARM else ()):
-        path = Path(__file__).parent / f"kernel-{name}{SUFFIX}"
-        if path.exists():
-            try:
-                return Library(path)
-            except (OSError, AttributeError):  # of another system, or cut short
-                continue
-    return None
+    return best_build(Path(__file__).parent, Library)

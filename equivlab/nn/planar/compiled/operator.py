@@ -22,7 +22,6 @@ from equivlab.fields import RegularMaps
 from equivlab.groups import P4, P4M
 from equivlab.nn.planar.compiled.direct import (
     Geometry,
-    at_hand,
     convolve,
     convolve_adjoint,
     correlate,
@@ -30,6 +29,7 @@ from equivlab.nn.planar.compiled.direct import (
 )
 from equivlab.nn.planar.compiled.places import places
 from equivlab.nn.planar.filterbank import orbit_index
+from equivlab.processor import at_hand
 from equivlab.tables import remembered
 
 __all__ = ["group_conv", "group_conv_weight"]

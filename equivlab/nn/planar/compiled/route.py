@@ -17,10 +17,10 @@ from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import P4, P4M
 from equivlab.nn.planar.compiled.direct import packed, problem_of, run
 from equivlab.nn.planar.compiled.library import load
-from equivlab.nn.planar.compiled.openmp import parallel
 from equivlab.nn.planar.compiled.operator import group_conv
 from equivlab.nn.planar.filterbank import Memo
 from equivlab.nn.window import PADDING_MODES
+from equivlab.processor import parallel
 from equivlab.tables import in_a_mode
 
 __all__ = ["Convolution", "convolve", "obstacle"]

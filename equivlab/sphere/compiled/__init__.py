@@ -1,0 +1,1 @@
+"""The compiled transform on SO(3); everything works without it."""
