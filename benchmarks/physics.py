@@ -4,16 +4,13 @@
     python benchmarks/physics.py pictures              # a picture of all of them
     python benchmarks/physics.py pretrain --network P4M --per-class 600 --leave-out diffraction
     python benchmarks/physics.py ship --network P4M --per-class 600 --leave-out diffraction
-    python benchmarks/physics.py transfer --target lenses:I --start zoo --network P4M --seeds 0 1 2
-    python benchmarks/physics.py table                 # what is done so far
+    python benchmarks/physics.py likeness --per-class 200    # what is unlike the images of a class
     python benchmarks/physics.py pretrain --per-class 6 --epochs 1 --width 8 --size 32    # a try
 
 One network learns the union of the classes of all families but `charges`, whose classes a mirror
 exchanges. Sets, checkpoints and results lie in `benchmarks/runs/physics`; a killed call goes on,
-and what is done is not done again. Training, validation and test images have the seeds 0, 1 and 2,
-and those of `transfer` 10, 11 and 12. `transfer` goes to a family left out, to the lenses of
-another survey than the zoo's (`lenses:I`), to `digits`, or to `galaxies:FILE`, real ones lensed by
-Model IV; it starts from `scratch`, from `lenses` or from the `zoo`.
+and what is done is not done again. Training, validation and test images have the seeds 0, 1 and 2.
+What the networks are worth as a start for other images: `physics_transfer.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +30,12 @@ import torch
 from kept import RUNS as ALL_RUNS
 from kept import keep, machine
 from matplotlib.figure import Figure
-from scipy import stats
-from torch import Tensor
+from torch import Tensor, nn
 
-from equivlab.data.digits import digit_images, rotate_each
-from equivlab.data.lenses.images import lens_recipe, simulate
-from equivlab.data.lenses.stamps import galaxy_stamps
 from equivlab.data.physics import physics_families, physics_images, physics_to_shards
-from equivlab.data.sets import Batches, ShardedImages, TensorImages, stratified
+from equivlab.data.sets import ShardedImages, TensorImages
 from equivlab.data.sets.manifest import sha256_of
 from equivlab.training import (
-    GradualUnfreezing,
     ImageClassifier,
     Machine,
     Recipe,
@@ -51,9 +43,6 @@ from equivlab.training import (
     fit_lightning,
     predict,
 )
-from equivlab.training.finetuning import begin
-from equivlab.training.finetuning.running import thawing
-from equivlab.transfer import learning_rates
 from equivlab.weights import ModelCard, Preparation, load_pretrained, measure, save_pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +51,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PICTURE = ROOT / "docs" / "notes" / "physics-families.jpg"
 ROUNDS = 5
 STEPS = (("sqrt_stretch", {}), ("standardize_each", {}))
-FRACTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
+SLOW = "reaction_diffusion"  # a few images a second
 ODD = [name for name, family in physics_families().items() if family.mirror_odd]
 
 
@@ -208,11 +197,10 @@ def shares_right(scores: Tensor, test: Union) -> dict[str, float]:
 
 
 def like(train: Union, prepare: Preparation) -> dict:
-    """What the training images of each family are like, from some hundreds of each."""
+    """What the training images of each class are like, from some hundreds of each."""
     sample = torch.linspace(0, len(train) - 1, min(len(train), 8000)).long().tolist()
     images, labels = train.batch(sample)
-    kinds = [train.classes[label].partition("/")[0] for label in labels.tolist()]
-    return measure(images, prepare, kinds)
+    return measure(images, prepare, [train.classes[label] for label in labels.tolist()])
 
 
 def scores_of(learner: ImageClassifier, test: Union | TensorImages) -> Tensor:
@@ -223,9 +211,14 @@ def scores_of(learner: ImageClassifier, test: Union | TensorImages) -> Tensor:
 
 def ship(a: argparse.Namespace) -> None:
     """Put a finished network into the package, with its checksum."""
+    put(
+        f"physics-{a.network.lower()}", *load_pretrained(pretrained_folder(a) / "model.safetensors")
+    )
+
+
+def put(name: str, model: nn.Module, card: ModelCard) -> None:
+    """Write a network of the package, and its checksum into the registry."""
     folder = ROOT / "equivlab" / "weights"
-    name = f"physics-{a.network.lower()}"
-    model, card = load_pretrained(pretrained_folder(a) / "model.safetensors")
     path = save_pretrained(model, folder / f"{name}.safetensors", card)
     known = json.loads((folder / "registry.json").read_text()) | {name: sha256_of(path)}
     text = json.dumps(dict(sorted(known.items())), indent=1) + "\n"
@@ -233,131 +226,36 @@ def ship(a: argparse.Namespace) -> None:
     print(path, f"{path.stat().st_size:,} bytes", card.metrics)
 
 
-def target(a: argparse.Namespace) -> tuple[TensorImages, TensorImages, TensorImages]:
-    """Training, validation and test images of what is learnt after the pre-training."""
-    counts = (
-        a.target_per_class,
-        max(20, a.target_per_class // 10),
-        150,
-    )
-    if a.target == "digits":
-        images, labels = digit_images(a.size)
-        images, _ = rotate_each(images, torch.Generator().manual_seed(0))
-        place = torch.arange(len(images)) % 10
-        parts = (place < 6, place == 6, place > 6)
-        names = tuple(map(str, range(10)))
-        return tuple(TensorImages(images[part], labels[part], names) for part in parts)  # type: ignore[return-value]
-    if a.target.startswith("galaxies:"):
-        stamps, recipe = galaxy_stamps(a.target.partition(":")[2]), lens_recipe("IV", a.size)
-        share = np.arange(len(stamps)) % 7  # no galaxy is behind images of two parts
-        behind = (stamps[share < 5], stamps[share == 5], stamps[share == 6])
-        sets = [
-            simulate(recipe, range(3 * count), seed, some)
-            for count, seed, some in zip(counts, (10, 11, 12), behind, strict=True)
-        ]
-        names = physics_families()["lenses"].classes
-    elif a.target.startswith("lenses:"):
-        recipe = lens_recipe(a.target.partition(":")[2], a.size)
-        names = physics_families()["lenses"].classes
-        sets = [
-            simulate(recipe, range(3 * count), seed)
-            for count, seed in zip(counts, (10, 11, 12), strict=True)
-        ]
-    else:
-        names = physics_families()[a.target].classes
-        sets = [
-            physics_images(a.target, range(len(names) * count), seed=seed, size=a.size)
-            for count, seed in zip(counts, (10, 11, 12), strict=True)
-        ]
-    return tuple(TensorImages(torch.from_numpy(x), torch.from_numpy(y), names) for x, y in sets)  # type: ignore[return-value]
-
-
-def transfer(a: argparse.Namespace) -> None:
-    """Learn the target from so many of its labels, from one start, with each seed."""
-    train, validate, test = target(a)
-    for fraction in a.fractions:
-        for seed in a.seeds:
-            learn(a, (train, validate, test), fraction, seed)
-
-
-def learn(
-    a: argparse.Namespace, sets: tuple[TensorImages, ...], fraction: float, seed: int
-) -> None:
-    train, validate, test = sets
-    what = a.target.replace(":", "_").replace("/", "_")
-    size = f"{a.size}px-w{a.width}-{a.steps}steps-{a.target_per_class}a"
-    folder = RUNS / f"transfer-{what}-{a.start}-{a.network}-{size}-{fraction:g}of-seed{seed}"
-    if (folder / "result.json").exists():
-        return
-    channels, classes = train.images.shape[1], train.classes or ()
-    torch.manual_seed(seed)
-    before = pretrained_folder(a) / "model.safetensors" if a.start == "zoo" else a.lenses
-    if a.start == "scratch":
-        card = fresh_card(a, classes)
-        model = ModelCard(card.network, card.settings | {"in_channels": channels}, "", "").build()
-    else:
-        model, _ = begin(before, classes, channels, seed)
-    chosen = stratified(train.labels(), fraction, seed)
-    batch_size = min(a.batch_size, max(2, len(chosen) // 4))
-    # Few labels, more epochs: every network takes that many steps or more.
-    epochs = max(8, -(-a.steps * batch_size // len(chosen)))
-    recipe = Recipe(epochs, batch_size, a.lr, seed=seed)
-    started = a.start != "scratch"
-    learner = ImageClassifier(
-        model, classes, recipe, Preparation(STEPS), learning_rates if started else None
-    )
-    report = fit_lightning(
-        learner, Batches(train, chosen), validate, folder, machine=Machine(devices=1),
-        callbacks=[GradualUnfreezing(thawing(model, epochs))] if started else [],
-        progress=sys.stderr.isatty(),
-    )  # fmt: skip
-    areas = auc_with_intervals(scores_of(learner, test), test.labels(), classes, logits=True)
-    area = areas["macro"]
-    row = {"target": a.target, "start": a.start, "network": a.network, "labels": fraction}
-    row |= {"seed": seed, "images": len(chosen), "auc": area.value, "low": area.low}
-    print(keep(folder / "result.json", row | {"high": area.high, "best": report.best_epoch + 1}))
-
-
-def table(_: argparse.Namespace) -> None:
-    """All finished transfers as rows of a CSV file; means over seeds with their 95 % intervals."""
-    found = [json.loads(p.read_text()) for p in sorted(RUNS.glob("transfer-*/result.json"))]
-    if not found:
-        raise SystemExit("Nothing is done yet.")
-    with (RESULTS / "physics-transfer.csv").open("w", newline="") as stream:
-        rows = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(found)
-    cells: dict[tuple, list[float]] = {}
-    for row in found:
-        key = (row["target"], row["labels"], row["network"], row["start"])
-        cells.setdefault(key, []).append(row["auc"])
-    for key, areas in sorted(cells.items()):
-        many = len(areas)
-        half = stats.t.ppf(0.975, many - 1) * stats.sem(areas) if many > 1 else float("nan")
-        print(*key, f"{statistics.mean(areas):.3f} ± {half:.3f}, {many} seeds")
+def likeness(a: argparse.Namespace) -> None:
+    """Measure anew what the images of each class are like, for the networks of the package."""
+    images, kinds = [], []
+    for name, family in physics_families().items():
+        if name in (*ODD, "diffraction"):
+            continue
+        many = max(2, round(a.per_class * (0.3 if name == SLOW else 1))) * len(family.classes)
+        x, labels = physics_images(name, range(many), seed=0)
+        images.append(torch.from_numpy(x))
+        kinds += [f"{name}/{family.classes[label]}" for label in labels]
+    seen = measure(torch.cat(images), Preparation(STEPS), kinds)
+    for name in ("physics-p4m", "physics-plain"):
+        model, card = load_pretrained(name)
+        put(name, model, replace(card, seen=seen))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    commands = {f.__name__: f for f in (speed, pictures, pretrain, ship, transfer, table)}
+    commands = {f.__name__: f for f in (speed, pictures, pretrain, ship, likeness)}
     parser.add_argument("what", choices=list(commands))
     parser.add_argument("--network", default="P4M", choices=["P4M", "P4", "plain"])
     parser.add_argument("--per-class", type=int, default=600)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=150, help="of transfer, at least")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0, help="of the pre-training")
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(physics_families()))
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate")
-    parser.add_argument("--target", default="lenses:I")
-    parser.add_argument("--target-per-class", type=int, default=1000)
-    parser.add_argument("--start", default="zoo", choices=["scratch", "lenses", "zoo"])
-    parser.add_argument("--lenses", default="lenses-i-p4m", help="the network of that start")
-    parser.add_argument("--fractions", type=float, nargs="+", default=list(FRACTIONS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
