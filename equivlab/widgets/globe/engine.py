@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from equivlab.equivariance.budget import ErrorBudget, error_budget
 from equivlab.equivariance.error import equivariance_error
+from equivlab.equivariance.finer import oversampled
 from equivlab.equivariance.recording import evaluating, read_layer, record
 from equivlab.fields import HealpixMaps, RotationMaps, SphereMaps, SpinMaps
 from equivlab.so3 import SO3
@@ -34,6 +36,7 @@ __all__ = ["Answer", "SphereEngine"]
 
 
 Shown = SphereMaps | RotationMaps | SpinMaps | HealpixMaps
+EXACT = 1e-5  # an error that is rounding
 LARGEST = 1e6  # an error that a page can read: JSON has no infinity
 AT_ONCE = 16  # channels whose pictures are made together
 COARSE = 10  # signals on SO(3) up to this bandwidth are shown on a grid twice as fine
@@ -71,6 +74,7 @@ class SphereEngine:
         self, model: nn.Module, signals: Tensor, channels: list[int], layer: str | None
     ) -> None:
         self.model, self.channels = model, channels
+        self._finer_at_rest: dict[int, Tensor] = {}
         healpix = signals.dim() == 3
         nside = nside_of_pixels(signals.shape[-1]) if healpix else 0
         self.in_field = _in_field(model) or (
@@ -88,6 +92,7 @@ class SphereEngine:
         with evaluating(model):
             first = self._input(0, SO3.identity)
             self.layer, self.out_field = _find_layer(model, first, layer)
+            self.finer = oversampled(model, first, self.layer)
         width = self.out_field.channels
         wrong = [c for c in channels if not 0 <= c < width]
         if wrong or not channels:
@@ -133,6 +138,42 @@ class SphereEngine:
         error = min(equivariance_error(back, rest), LARGEST)
         return Answer(torch.stack([self._levels(one, signal, some) for one in (y, back)]), error)
 
+    def error(self, signal: int, rotation: Tensor) -> float:
+        """The relative error alone."""
+        back = self._turned_back(self._features(signal, rotation), rotation)
+        return min(equivariance_error(back, self.at_rest[signal]), LARGEST)
+
+    def budget(self, signal: int, rotation: Tensor, error: float) -> ErrorBudget:
+        """What the error of a pose consists of; the network runs once more, on a finer grid."""
+        finer = None if self.finer is None else self._finer_error(signal, rotation, error)
+        known = (None if one is None else torch.tensor(one, dtype=torch.float64) for one in
+                 (error, self._resampling(signal, rotation), finer))  # fmt: skip
+        return error_budget(*known)  # type: ignore[arg-type]
+
+    @property
+    def finer_is_free(self) -> bool:
+        """Whether `budget` knows all without another pass or transform."""
+        alone = self.finer is None or self.finer is self.model
+        return alone and not isinstance(self.in_field, HealpixMaps)
+
+    def _finer_error(self, signal: int, rotation: Tensor, error: float) -> float:
+        if self.finer is None or self.finer is self.model or error < EXACT:
+            return error
+        if signal not in self._finer_at_rest:
+            rest = self._features(signal, SO3.identity, self.finer)
+            self._finer_at_rest[signal] = self._turned_back(rest, SO3.identity)
+        back = self._turned_back(self._features(signal, rotation, self.finer), rotation)
+        return min(equivariance_error(back, self._finer_at_rest[signal]), LARGEST)
+
+    def _resampling(self, signal: int, rotation: Tensor) -> float:
+        """What turning the signal costs alone: nothing through its spectrum, but for HEALPix."""
+        if not isinstance(self.in_field, HealpixMaps):
+            return 0.0
+        c = self.spectra[signal : signal + 1]
+        there = healpix_isht(self.quick_turn(c, rotation), self.in_field.nside)
+        again = healpix_sht(there, math.isqrt(c.shape[-1]) - 1)
+        return equivariance_error(self.quick_turn(again, SO3.inverse(rotation)), c)
+
     def _input(self, signal: int, rotation: Tensor) -> Tensor:
         c = self.quick_turn(self.spectra[signal : signal + 1], rotation)
         if isinstance(self.in_field, HealpixMaps):
@@ -141,10 +182,11 @@ class SphereEngine:
             x = s2_ifft(c, self.in_field.bandwidth)
         return x.to(next(self.model.parameters(), torch.zeros(())))
 
-    def _features(self, signal: int, rotation: Tensor) -> Tensor:
-        with evaluating(self.model):
+    def _features(self, signal: int, rotation: Tensor, other: nn.Module | None = None) -> Tensor:
+        model = self.model if other is None else other
+        with evaluating(model):
             x = self._input(signal, rotation)
-            y = read_layer(self.model, self.layer, x)[1]
+            y = read_layer(model, self.layer, x)[1]
         if not isinstance(y, Tensor):
             raise TypeError(f"{self.layer} gives {type(y).__name__}, no tensor to look at.")
         return y.detach().cpu()

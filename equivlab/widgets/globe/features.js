@@ -4,6 +4,8 @@
 import { angleOf } from "./rotations.js";
 
 /**
+ * @typedef {[number, number | null, number]} Shares interpolation, grid, model
+ *
  * @typedef {object} View what the page knows of a network
  * @property {string} title
  * @property {[string, number]} role
@@ -13,6 +15,7 @@ import { angleOf } from "./rotations.js";
  * @property {number} channels
  * @property {number} recorded channels that came with the page
  * @property {number[][]} errors of each signal and pose
+ * @property {Shares[][] | null} [shares] what they consist of, if it came with the page
  *
  * @typedef {{ signal: number, rotation: number[], channel: number }} Question
  *
@@ -20,6 +23,7 @@ import { angleOf } from "./rotations.js";
  * @property {Question} of
  * @property {Uint8Array[]} levels of each network, as they come out, then turned back
  * @property {number[]} errors of each
+ * @property {(Shares | null | undefined)[]} [shares] of each, interpolation, grid, model, where known
  */
 
 /** One γ of the features, or the largest over γ (for a γ of −1).
@@ -84,6 +88,7 @@ export class Recorded {
       of: question,
       levels: places.map((place, n) => this.cut(n, signal, pose, place)),
       errors: this.views.map(({ errors }) => errors[signal][pose]),
+      shares: this.views.map(({ shares }) => shares?.[signal][pose]),
     };
   }
 

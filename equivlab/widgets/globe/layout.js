@@ -1,6 +1,8 @@
 // @ts-check
 // Where everything stands in the page of RotateSphere.
 
+import { budgetHeight } from "../page/budget.js";
+
 /** @typedef {{ x: number, y: number }} Place */
 
 const GAP = 16;
@@ -28,7 +30,8 @@ export function arrangeSpheres(width, views = 1, short = false) {
   const under = { x: GAP + 40, y: row + HEAD + 20, width: disc - 48, height: disc - 70 };
   const foot = { x: GAP + 40, y: below + 28, width: 3 * disc + 2 * GAP - 48, height: 90 };
   const curve = narrow ? beside : views > 1 ? under : foot;
-  const height = narrow || views > 1 ? below : below + 152;
+  const budget = (narrow || views > 1 ? below : below + 152) + 4;
+  const height = budget + budgetHeight(width, views);
   const panes = [[globe], ...rows]; // what each WebGL canvas holds
-  return { width, disc, globe, panes, places: panes.flat(), narrow, curve, height };
+  return { width, disc, globe, panes, places: panes.flat(), narrow, curve, budget, height };
 }

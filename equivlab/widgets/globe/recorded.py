@@ -26,12 +26,14 @@ class Recorded:
         channels: how many of the channels, from the first.
         levels: of each network ``(N, P, 2, channels, Γ, rows, columns)`` uint8.
         errors: of each network ``(N, P)``.
+        shares: of each network ``(N, P, 3)`` as `ErrorBudget.shares`, where they cost nothing more.
     """
 
     poses: Tensor
     channels: int
     levels: list[Tensor]
     errors: list[Tensor]
+    shares: list[Tensor | None]
 
 
 def record_poses(engines: Sequence[SphereEngine], signals: int, turns: int) -> Recorded:
@@ -49,9 +51,26 @@ def record_poses(engines: Sequence[SphereEngine], signals: int, turns: int) -> R
     none = torch.zeros_like(angles)
     poses = SO3.from_zyz(angles, none, none)
     levels, errors = [], []
+    shares: list[Tensor | None] = []
     for engine in engines:
         places = range(min(channels, len(engine.channels)))
         rows = [[engine.turn(n, pose, places) for pose in poses] for n in range(signals)]
         levels.append(torch.stack([torch.stack([one.levels for one in row]) for row in rows]))
         errors.append(torch.tensor([[one.error for one in row] for row in rows]))
-    return Recorded(poses, channels, levels, errors)
+        shares.append(_shares(engine, poses, errors[-1]) if engine.finer_is_free else None)
+    return Recorded(poses, channels, levels, errors, shares)
+
+
+def _shares(engine: SphereEngine, poses: Tensor, errors: Tensor) -> Tensor:
+    """What the errors ``(N, P)`` of an engine consist of."""
+    return torch.stack(
+        [
+            torch.stack(
+                [
+                    engine.budget(n, pose, float(error)).shares()
+                    for pose, error in zip(poses, row, strict=True)
+                ]
+            )
+            for n, row in enumerate(errors)
+        ]
+    )

@@ -15,6 +15,7 @@ import { arrangeSpheres } from "./layout.js";
 import { menusOf } from "./menus.js";
 import { Painter } from "./painter.js";
 import { about, angleOf, cleaned, fromTo, IDENTITY, multiply } from "./rotations.js";
+import { askShares, drawShares, spokenOf } from "./shares.js";
 import {
   arrangeSquareSpheres,
   levelsAtRest,
@@ -179,14 +180,14 @@ class SphereView extends CanvasView {
   }
 
   /** An answer of the kernel.
-   * @param {{ problem?: string, errors: number[] }} answer
+   * @param {any} answer
    * @param {DataView[]} buffers
    * @param {import("./features.js").Question} question
    */
-  hear({ problem, errors }, buffers, question) {
+  hear({ problem, errors, shares }, buffers, question) {
     this.problem = problem;
     if (problem) return this.redraw();
-    this.take({ of: question, levels: buffers.map(bytes), errors });
+    this.take({ of: question, levels: buffers.map(bytes), errors, shares });
     return this.dots.add(question.signal, { angle: angleOf(question.rotation), errors });
   }
 
@@ -424,6 +425,7 @@ class SphereView extends CanvasView {
       pen.arc(x + disc / 2, y + disc / 2, disc / 2 - 0.5, 0, 2 * Math.PI);
       pen.stroke();
     });
+    drawShares(this, pen);
     if (this.square) return;
     const { of, errors } = this.seen;
     const colours = this.views.map(({ role }) => this.hue(role));
@@ -461,7 +463,8 @@ class SphereView extends CanvasView {
     }
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => {
-      this.spoken.textContent = sentencesOf(this).slice(0, -2).join(", ");
+      this.spoken.textContent = spokenOf(this);
+      askShares(this);
     }, 500);
   }
 

@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from equivlab.equivariance import ErrorBudget
 from equivlab.so3 import SO3
 from equivlab.widgets.globe.engine import SphereEngine
 from equivlab.widgets.globe.recorded import Recorded, record_poses
@@ -38,7 +39,8 @@ class RotateSphere(AskedView):
     equivariant). Signals on SO(3) are shown at one γ, or as the maximum over γ, which turns
     like a signal on the sphere. The number is the relative error
     ``|R⁻¹Φ(R·f) − Φ(f)| / |Φ(f)|``, of what the grid holds below its bandwidth; a curve keeps all
-    that were seen, against the angle of the rotation.
+    that were seen, against the angle of the rotation. A bar says what it consists of, at rest:
+    interpolation (of HEALPix pixels), the grid (degrees above the bandwidth), the model.
 
     The *square* shows both sides of the law: the features at rest, turned; those of the turned
     signal; and on one sphere what differs. Of features on SO(3) it takes the maximum over γ.
@@ -122,12 +124,13 @@ class RotateSphere(AskedView):
         self._compare_features = b"" if compare is None else as_bytes(recorded.levels[1])
         own, other = self.default_titles
         self.titles = titles or (own if is_equivariant(model) else other, other)
+        self.roles = roles_of(networks)
         self._spec = {
             "names": self.names,
             "globe": list(globes.shape[1:]),
             "channels": list(channels),
             "poses": [pose.flatten().tolist() for pose in recorded.poses],
-            "views": [self._view(n, role, recorded) for n, role in enumerate(roles_of(networks))],
+            "views": [self._view(n, role, recorded) for n, role in enumerate(self.roles)],
         }
 
     def _view(self, n: int, role: tuple[str, int], recorded: Recorded) -> dict[str, Any]:
@@ -143,6 +146,7 @@ class RotateSphere(AskedView):
             "channels": len(engine.channels),
             "recorded": min(recorded.channels, len(engine.channels)),
             "errors": recorded.errors[n].tolist(),
+            "shares": _shares_of(recorded.shares[n]),
         }
 
     def turn(self, rotation: Tensor) -> None:
@@ -156,14 +160,32 @@ class RotateSphere(AskedView):
         """The relative error in the present pose."""
         return self.engine.turn(self.signal, _as_rotation(self.rotation)).error
 
+    def budgets(
+        self, signal: int | None = None, rotation: Tensor | None = None
+    ) -> list[ErrorBudget]:
+        """What the error of each network consists of, in the present pose or another."""
+        n = self.signal if signal is None else signal
+        R = _as_rotation(self.rotation) if rotation is None else rotation
+        return [one.budget(n, R, one.error(n, R)) for one in self.engines]
+
     def answer(self, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         rotation = _as_rotation(question["rotation"])
+        if question.get("budget"):
+            budgets = self.budgets(question["signal"], rotation)
+            return {"shares": [_shares_of(one.shares()) for one in budgets]}, []
         place = int(question.get("channel", self.channel))
         found = [
             engine.turn(question["signal"], rotation, [_within(place, len(engine.channels))])
             for engine in self.engines
         ]
-        return {"errors": [one.error for one in found]}, [as_bytes(one.levels) for one in found]
+        shares = [
+            _shares_of(engine.budget(question["signal"], rotation, one.error).shares())
+            if engine.finer_is_free
+            else None
+            for engine, one in zip(self.engines, found, strict=True)
+        ]
+        content = {"errors": [one.error for one in found], "shares": shares}
+        return content, [as_bytes(one.levels) for one in found]
 
     def __repr__(self) -> str:
         kind = f"SO(3), {steps} γ" if (steps := self.engine.texture_shape[0]) > 1 else "the sphere"
@@ -179,14 +201,22 @@ class RotateSphere(AskedView):
         rotation = _as_rotation(self.rotation)
         globes = torch.frombuffer(bytearray(self._globes), dtype=torch.uint8)
         globe = globes.view(len(self.names), *self._spec["globe"])[self.signal]
-        rows = []
-        for title, engine in zip(self.titles, self.engines, strict=False):
+        rows, budgets = [], []
+        for title, role, engine in zip(self.titles, self.roles, self.engines, strict=False):
             place = _within(self.channel, len(engine.channels))
             found = engine.turn(self.signal, rotation, [place])
             levels = found.levels[:, 0]
             shown = levels.amax(1) if self.gamma < 0 else levels[:, self.gamma % levels.shape[1]]
+            budgets.append((title, role, engine.budget(self.signal, rotation, found.error)))
             rows.append((title if len(self.engines) > 1 else "", found.error, shown))
-        return still_sphere(globe, rows, rotation)
+        return still_sphere(globe, rows, rotation, budgets)
+
+
+def _shares_of(shares: Tensor | None) -> Any:
+    """As lists for JSON, which has no NaN."""
+    if shares is None or not shares.dim():
+        return None if shares is None or not math.isfinite(shares) else round(float(shares), 8)
+    return [_shares_of(one) for one in shares]
 
 
 def _within(place: int, count: int) -> int:

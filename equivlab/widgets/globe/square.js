@@ -2,6 +2,7 @@
 // The commuting square of RotateSphere: "network, then turn" and "turn, then network", and what is
 // left between them. Features at rest are turned here, exactly: as a sphere is looked at.
 
+import { budgetHeight } from "../page/budget.js";
 import { errorWords } from "../page/elements.js";
 import { angleOf, IDENTITY } from "./rotations.js";
 
@@ -28,8 +29,10 @@ export function arrangeSquareSpheres(width, views = 1) {
     n ? [0, 1, 2].map((c) => at(c, n + 1)) : [at(1, 0), at(2, 0), at(1, 1), at(2, 1)],
   );
   panes.unshift([at(0, 0), globe]);
-  const height = (views + 1) * row;
-  return { width, disc, globe, panes, places: panes.flat(), narrow: disc < 200, height };
+  const budget = (views + 1) * row + 4;
+  const height = budget + budgetHeight(width, views);
+  const narrow = disc < 200;
+  return { width, disc, globe, panes, places: panes.flat(), narrow, budget, height };
 }
 
 /** What is left between features turned back and those at rest, as levels; 127 is nothing.

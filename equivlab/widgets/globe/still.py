@@ -9,8 +9,11 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from equivlab.equivariance import ErrorBudget
 from equivlab.projection import view_sphere
 from equivlab.so3 import SO3
+from equivlab.widgets.page.budget import draw_budget
+from equivlab.widgets.page.palette import hue
 
 __all__ = ["still_sphere"]
 
@@ -18,7 +21,10 @@ SIZE = 150
 
 
 def still_sphere(
-    globe: Tensor, rows: Sequence[tuple[str, float, Tensor]], rotation: Tensor
+    globe: Tensor,
+    rows: Sequence[tuple[str, float, Tensor]],
+    rotation: Tensor,
+    budgets: Sequence[tuple[str, tuple[str, int], ErrorBudget]],
 ) -> Figure:
     """A globe in its pose, and of each network the features, and turned back.
 
@@ -27,10 +33,16 @@ def still_sphere(
         rows: of each network its title, if there are several, its relative error, and levels
             ``(2, rows, columns)``: as they come out, and turned back.
         rotation: of the globe, ``(3, 3)``.
+        budgets: of each network its title, its role, and what its error consists of.
     """
     facing = SO3.from_zyz(0.0, torch.pi / 2, 0.0)  # the page looks along −x, north up
-    figure = Figure(figsize=(6.6, 2.6 * len(rows) + 0.4), dpi=72, layout="constrained")
-    axes = figure.subplots(len(rows), 3, squeeze=False)
+    heights = (2.6 * len(rows), 0.5 * len(rows))
+    figure = Figure(figsize=(6.6, sum(heights) + 0.4), dpi=72, layout="constrained")
+    pictures, bars = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    axes = pictures.subplots(len(rows), 3, squeeze=False)
+    most = max(0.01, *(error for _, error, _ in rows))
+    named = [(name, hue(role), budget) for name, role, budget in budgets]
+    draw_budget(bars.subplots(), named, most)
     for n, (title, error, features) in enumerate(rows):
         name = f"{title}, " if title else ""
         views = [

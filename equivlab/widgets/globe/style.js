@@ -14,6 +14,4 @@ export const SPHERE_STYLE = `
 .equivlab-sphere .quiet.trouble { color: var(--equivlab-words); opacity: 1; }
 .equivlab-sphere .glass { position: absolute; pointer-events: none; }
 .equivlab-sphere canvas[tabindex] { position: relative; }
-.equivlab-sphere .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden;
-  clip-path: inset(50%); white-space: nowrap; }
 `;

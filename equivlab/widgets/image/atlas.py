@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from equivlab.equivariance.curve import inscribed
 from equivlab.equivariance.error import equivariance_errors
+from equivlab.equivariance.finer import without_steps
 from equivlab.equivariance.recording import evaluating, read_layer
 from equivlab.fields import CircleMaps, Invariant, RegularMaps
 from equivlab.groups import CircleGroup
@@ -37,11 +38,13 @@ class Atlas:
         pixels: ``(N, M, T, C, G, h, h)`` uint8, 128 for zero; `G` is 1 for scalar maps, 2 for
             pairs of channels.
         errors: ``(N, M, T)`` relative error of the law in each frame.
+        finer: the same of the network without its steps over the grid; None if not known.
         field: what the maps are.
     """
 
     pixels: Tensor
     errors: Tensor
+    finer: Tensor | None
     field: MapField
 
 
@@ -89,22 +92,33 @@ def make_atlas(
     """
     source = image_field(group, images.shape[1])
     inside = inscribed(group, images.shape[-1]).to(images)
-    kept, errors = [], []
+    kept, errors, finer_errors = [], [], []
     with evaluating(model):
-        like = next(model.parameters(), images)
+        finer = without_steps(model, images[:1].to(next(model.parameters(), images)), layer)
         for image in images:
             frames = all_poses(source, image[None] * inside)
-            found = [_maps(model, batch.to(like), layer) for batch in frames.split(BATCH)]
-            maps = torch.cat([maps.cpu() for _, maps in found])
-            field = _map_field(maps, group, found[0][0], layer is None)
-            maps = maps if isinstance(field, CircleMaps) else field.mask(maps)
+            field, maps = _maps_of_frames(model, frames, group, layer)
             chosen = _choose(field, maps, channels)  # (M·T, C, G, h, h)
             kept.append(chosen if on_hexagons(group) else shrunk(chosen, LARGEST))
             errors.append(_errors(field, maps))
+            if finer is not None and finer is not model:
+                finer_errors.append(_errors(*_maps_of_frames(finer, frames, group, layer)))
     limit = torch.stack([maps.abs().amax((0, 2, 3, 4)) for maps in kept]).amax(0)  # (C,)
     limit = limit.clamp_min(1e-12)[:, None, None, None]
     quantised = [(128 + 127 * m / limit).round().clamp(0, 255).to(torch.uint8) for m in kept]
-    return Atlas(by_pose(quantised, group), by_pose(errors, group), field)
+    fine = by_pose(errors if finer is model else finer_errors, group) if finer is not None else None
+    return Atlas(by_pose(quantised, group), by_pose(errors, group), fine, field)
+
+
+def _maps_of_frames(
+    model: nn.Module, frames: Tensor, group: Acting, layer: str | None
+) -> tuple[MapField, Tensor]:
+    """What the maps are, and those of all frames, masked."""
+    like = next(model.parameters(), frames)
+    found = [_maps(model, batch.to(like), layer) for batch in frames.split(BATCH)]
+    maps = torch.cat([maps.cpu() for _, maps in found])
+    field = _map_field(maps, group, found[0][0], layer is None)
+    return field, maps if isinstance(field, CircleMaps) else field.mask(maps)
 
 
 def frequencies_of(field: MapField, channels: Sequence[int]) -> list[tuple[int, int]] | None:

@@ -1,6 +1,7 @@
 // @ts-check
 // Where everything of RotateImage stands: the input, the maps in rows or on dials, the curve.
 
+import { budgetHeight } from "../page/budget.js";
 import { CURVE_HEIGHT } from "../page/turning_view.js";
 
 /** @typedef {{ channels: number, columns: number }} Grid */
@@ -25,12 +26,14 @@ function aroundMaps(width, short) {
   return { width, narrow, input, left, top, gap: BETWEEN, legend, words };
 }
 
-/** @param {number} pictures where the maps end @param {{ legend: number, input: number }} around
+/** @param {number} pictures where the maps end
+ * @param {{ width: number, legend: number, input: number }} around
  * @param {number} networks
  */
-function endOf(pictures, { legend, input }, networks) {
-  const top = Math.max(pictures, input + 132 + 22 * networks);
-  return { pictures: top, height: top + legend + CURVE_HEIGHT + 44 };
+function endOf(pictures, { width, legend, input }, networks) {
+  const budget = Math.max(pictures, input + 132 + 22 * networks);
+  const top = budget + budgetHeight(width, networks - 1);
+  return { budget, pictures: top, height: top + legend + CURVE_HEIGHT + 44 };
 }
 
 /** Rows of maps, for a canvas of a given width.

@@ -15,6 +15,8 @@ import { drawArrows } from "./arrows.js";
  * @property {number[] | null} [frequencies] of each channel, if its two maps are a pair
  * @property {boolean} [hexagons]
  * @property {(number | null)[][]} errors
+ * @property {(number | null)[][]} [interpolation] what of the errors is interpolation's
+ * @property {(number | null)[][]} [grid] and the grid's; null where that is not known
  */
 
 /** @typedef {{ first: number, count: number }} Window which of the channels are here */
@@ -25,6 +27,8 @@ export class Maps {
   /** @param {Uint8Array} data @param {number} frames @param {MapsSpec} spec */
   constructor(data, frames, spec) {
     const { orientations, side, unturns, kinds, frequencies, errors } = spec;
+    this.interpolation = spec.interpolation ?? [];
+    this.grid = spec.grid ?? [];
     this.data = data;
     this.frames = frames;
     this.channels = kinds.length;
@@ -50,6 +54,15 @@ export class Maps {
   /** How many pictures a channel is: its orientations, or one where pairs are arrows. */
   get columns() {
     return this.frequencies ? 1 : this.orientations;
+  }
+
+  /** What the error of a frame consists of. @param {number} image @param {number} frame */
+  sharesOf(image, frame) {
+    return {
+      error: this.errors[image][frame],
+      interpolation: this.interpolation[image]?.[frame] ?? undefined,
+      grid: this.grid[image]?.[frame] ?? undefined,
+    };
   }
 
   /** Other channels have come from the kernel. @param {Uint8Array} data @param {number} first */

@@ -2,6 +2,7 @@
 // The page of RotateImage. All frames are here as bytes: turning asks nothing of the kernel.
 // One canvas holds all pictures, so that it can be saved as one; the controls are plain HTML.
 
+import { budgetWords, drawBudget } from "../page/budget.js";
 import { brush, page } from "../page/canvas_view.js";
 import {
   BOLD,
@@ -25,6 +26,8 @@ import { SWITCH_STYLE, Switches } from "./switches.js";
 
 /** @typedef {CanvasRenderingContext2D} Pen */
 
+const REST = 500; // ms without a turn, before a number is spoken
+
 class ImageView extends TurningView {
   /** @param {import("../page/canvas_view.js").Context} context */
   constructor(context) {
@@ -46,6 +49,9 @@ class ImageView extends TurningView {
         `channels ${page * ROWS + 1} to ${Math.min((page + 1) * ROWS, most)} of ${most}`,
     });
     this.flight = new Flight(() => this.redraw());
+    this.spoken = describe(element("div", { className: "spoken" }), { role: "status" });
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.speaking = undefined;
     this.squared = this.button("Square", "Both ways round: network and turn (s)", () =>
       this.toggleSquare(),
     );
@@ -58,6 +64,7 @@ class ImageView extends TurningView {
     const dial = this.spec.elements.length > 2 ? [this.dialled] : [];
     this.build("image", this.squared, ...dial, menu, ...this.pager.controls, ...pictures);
     this.canvas.before(element("style", { textContent: SWITCH_STYLE }), this.switches.said);
+    this.canvas.after(this.spoken);
   }
 
   /** The maps of the network, as it is or broken. */
@@ -141,6 +148,9 @@ class ImageView extends TurningView {
     words.push(
       ["stabilised", "turned back and put back: stands still if the network is equivariant"],
       ["relative error", "|Φ(g·x) − g·Φ(x)| / |Φ(x)| in the circle: how far from the law"],
+      ["interpolation", "of that error, as much as resampling alone costs"],
+      ["grid", "what the same layers have not with steps of one and the same padding all round"],
+      ["model", "the rest: filters that know no such turn, weights that nothing ties"],
       ["resampling", "the same, for turning the image there and back without any network"],
       ["red, blue", "above and below zero; white is zero"],
     );
@@ -217,6 +227,7 @@ class ImageView extends TurningView {
       }
       this.drawCurve(pen);
     }
+    this.drawShares(pen);
     this.tellControls();
     // For tests.
     Object.assign(this.canvas.dataset, {
@@ -225,6 +236,24 @@ class ImageView extends TurningView {
       broken: this.spec.broken,
       square: this.square,
       dial: this.dial,
+    });
+  }
+
+  /** What the errors consist of. @param {Pen} pen */
+  drawShares(pen) {
+    const place = { x: 16, y: this.layout.budget, width: this.layout.width - 36 };
+    const most = Math.max(1e-6, ...this.shares.flatMap(({ all }) => all.filter(Number.isFinite)));
+    drawBudget(this, pen, this.shares, { ...place, most, at: `at ${this.pose}` });
+  }
+
+  /** Of each network, in the frame on show. */
+  get shares() {
+    return [this.maps, this.other].flatMap((maps, n) => {
+      const { title, colour } = this.networks[n] ?? {};
+      if (!maps) return [];
+      return [
+        { ...maps.sharesOf(this.image, this.frame), title, colour, all: maps.errors[this.image] },
+      ];
     });
   }
 
@@ -409,10 +438,20 @@ class ImageView extends TurningView {
     describe(this.dialled, { "aria-pressed": this.dial });
     this.pager.tell();
     this.switches.tell();
+    clearTimeout(this.speaking);
+    this.speaking = setTimeout(() => this.speak(), REST);
+  }
+
+  /** At rest, for a reader of the screen. */
+  speak() {
+    const each = this.shares.map((shares) => `${shares.title}: ${budgetWords(shares)}`);
+    const words = `relative error at ${this.pose}: ${each.join("; ")}`;
+    if (this.spoken.textContent !== words) this.spoken.textContent = words;
   }
 
   close() {
     super.close();
+    clearTimeout(this.speaking);
     this.switches.close();
   }
 }

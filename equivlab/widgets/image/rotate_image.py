@@ -11,7 +11,7 @@ import traitlets
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from equivlab.equivariance import audit
+from equivlab.equivariance import ErrorBudget, audit, error_budget
 from equivlab.fields import RegularMaps
 from equivlab.groups import P4
 from equivlab.widgets.breaking import WAYS, broken
@@ -45,8 +45,8 @@ class RotateImage(TurnedPictures):
     plain network beside them. A number and a curve give the relative error
     ``|Φ(g·x) − g·Φ(x)| / |Φ(x)|`` in the inscribed circle. The *square* shows both sides of the
     law as two ways, and between them the difference. On the `dial` each orientation stands at its
-    own angle, mirrored ones inside: the dial turns with the image. Set `breakable` for a menu that
-    breaks the network on purpose (`broken`), and says what `audit` names as the cause.
+    own angle, mirrored ones inside: the dial turns with the image. A bar says what the error
+    consists of: interpolation, the grid, the model (`error_budget`).
 
     Maps of `P6` and `P6M` are drawn as hexagons; the pairs of channels of `SO2` and `O2` as arrows
     with as many points as their frequency, which are sent in the place of orientations.
@@ -68,6 +68,8 @@ class RotateImage(TurnedPictures):
         layer: the name of a layer of `model` to look at instead of its output.
         compare_layer: the same for `compare`.
         titles: the two names, of the model and of `compare`.
+        breakable: whether there is a menu that breaks the network on purpose, in the ways of
+            `broken`, and says what `audit` names as the cause.
 
     Raises:
         TypeError, ValueError: images or maps that cannot be shown; the message says what can.
@@ -103,6 +105,7 @@ class RotateImage(TurnedPictures):
         layer: str | None = None,
         compare_layer: str | None = None,
         titles: tuple[str, str] | None = None,
+        breakable: bool = False,
     ) -> None:
         x = for_network(as_images(images), model, "RotateImage")
         group = planar_group(group or _group_of(model), "RotateImage")
@@ -115,7 +118,7 @@ class RotateImage(TurnedPictures):
         other = None
         if compare is not None:
             other = make_atlas(compare, x, group, shown, compare_layer)
-        super().__init__()
+        super().__init__(breakable=breakable)
         self.atlas, self.compare_atlas, self.images = atlas, other, x
         own = group.name if is_equivariant(model) else self.default_titles[1]
         self.titles = titles or (own, self.default_titles[1])
@@ -177,7 +180,7 @@ class RotateImage(TurnedPictures):
             "mirrors": 2 if group.has_mirror else 1,
             "channels": channels,
             "elements": [acting.element_name(g) for g in acting.elements] if acting else [""],
-            **_told(self.atlas, channels, mixing),
+            **_told(self.atlas, channels, mixing, self.baseline),
             "titles": list(self.titles),
             "roles": self.roles,
             "broken": self.broken,
@@ -185,13 +188,22 @@ class RotateImage(TurnedPictures):
             "baseline": [_rounded(e.flatten(), 8) for e in self.baseline],
             "compare": None
             if other is None
-            else {"channels": len(shown), **_told(other, shown, mixing)},
+            else {"channels": len(shown), **_told(other, shown, mixing, self.baseline)},
             "unturns": mixing.tables,
         }
 
     def error(self) -> float:
         """The model's relative error at the present image, mirror and (nearest) angle."""
         return float(self.atlas.errors[self.image, *self.pose])
+
+    def budget(self, *, compare: bool = False) -> ErrorBudget:
+        """What that error consists of; or the error of the network beside it."""
+        atlas = self.compare_atlas if compare else self.atlas
+        if atlas is None:
+            raise ValueError("There is no network beside this one: RotateImage(..., compare=...).")
+        at = (self.image, *self.pose)
+        finer = None if atlas.finer is None else atlas.finer[at]
+        return error_budget(atlas.errors[at], self.baseline[at], finer)
 
     def __repr__(self) -> str:
         beside = "" if self.compare_atlas is None else f", beside {self.titles[1]}"
@@ -214,7 +226,11 @@ class RotateImage(TurnedPictures):
         field, frame = image_field(group, len(image)), side * steps_of(group) + step
         turned = all_poses(field, image[None], slice(frame, frame + 1))[0]
         title += f", {360 * step / steps_of(group):.4g}°: relative error {self.error():.2g}"
-        return still_image(turned, shown, title, hexagons=on_hexagons(group))
+        atlases = [one for one in (self.atlas, self.compare_atlas) if one]
+        budgets = [self.budget(compare=n > 0) for n in range(len(atlases))]
+        rows = list(zip(self.titles, self.roles, budgets, strict=False))
+        most = max(float(one.errors[self.image].max()) for one in atlases)
+        return still_image(turned, shown, title, rows, most, hexagons=on_hexagons(group))
 
 
 class _Mixing:
@@ -241,14 +257,17 @@ class _Mixing:
         return self.kinds[key]
 
 
-def _told(atlas: Atlas, channels: list[int], mixing: _Mixing) -> dict[str, Any]:
+def _told(atlas: Atlas, channels: list[int], mixing: _Mixing, resampling: Tensor) -> dict[str, Any]:
     """What the page has to know of one network's maps."""
     irreps = frequencies_of(atlas.field, channels)
     each: Sequence[tuple[int, int] | None] = irreps or [None] * len(channels)
+    budget = error_budget(atlas.errors, resampling, atlas.finer)
     return {
         "orientations": atlas.pixels.shape[4],
         "side": atlas.pixels.shape[-1],
         "errors": [_rounded(e.flatten(), 8) for e in atlas.errors],
+        "interpolation": [_rounded(e.flatten(), 6) for e in budget.interpolation],
+        "grid": [_rounded(e.flatten(), 6) for e in budget.grid],  # None: not told from the model's
         "kinds": [mixing.kind(atlas, irrep) for irrep in each],
         "frequencies": irreps and [frequency for frequency, _ in irreps],
     }

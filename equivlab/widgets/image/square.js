@@ -2,6 +2,7 @@
 // The commuting square: "network, then turn" and "turn, then network", two ways from an image to
 // turned maps, and between them what differs.
 
+import { budgetHeight } from "../page/budget.js";
 import { turnedCells } from "../page/cells.js";
 import { BOLD, errorWords, SMALL } from "../page/elements.js";
 import { turned } from "../page/turned.js";
@@ -36,7 +37,8 @@ export function arrangeSquare(width, model, other) {
   const row = Math.max(cell, 40) + HEAD + WAY;
   const tops = [0, 1, 2, 3].map((n) => 52 + n * row);
   const middle = (/** @type {number} */ n) => tops[n] + cell / 2 - image / 2;
-  const height = Math.max(tops[3] + cell, middle(3) + image) + 16;
+  const budget = Math.max(tops[3] + cell, middle(3) + image) + 16;
+  const height = budget + budgetHeight(width, other ? 2 : 1);
   return {
     width,
     narrow,
@@ -44,6 +46,7 @@ export function arrangeSquare(width, model, other) {
     cell,
     step,
     tops,
+    budget,
     height,
     upright: { x: 8, y: Math.max(30, middle(0)), side: image },
     turned: { x: 8, y: middle(3), side: image },

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from equivlab.equivariance import ErrorBudget
 from equivlab.fields import draw_hexagons
+from equivlab.widgets.page.budget import draw_budget
+from equivlab.widgets.page.palette import hue
 
 __all__ = ["still_image"]
 
 MOST_ACROSS = 9  # pictures in a row; more orientations go on below
 SIZE = 1.5  # inches of a picture
+LEAST_WIDTH = 4.5  # inches, for the words
 
 
-def still_image(image: Tensor, maps: Tensor, title: str, *, hexagons: bool = False) -> Figure:
-    """An image, and its maps, channels down, orientations across.
+def still_image(
+    image: Tensor,
+    maps: Tensor,
+    title: str,
+    budgets: Sequence[tuple[str, tuple[str, int], ErrorBudget]],
+    most: float,
+    *,
+    hexagons: bool = False,
+) -> Figure:
+    """An image, its maps, channels down, orientations across, and what the error consists of.
 
     Args:
         image: ``(C, H, H)``.
         maps: one frame of an atlas, ``(C, G, h, h)`` uint8.
         title: the network's name.
+        budgets: of each network its title, its role, and its budget in this pose.
+        most: the largest error in any pose.
         hexagons: whether the image and the maps are hexagons.
     """
     channels, orientations = maps.shape[:2]
     columns = min(orientations, MOST_ACROSS - 1)
     lines = -(-orientations // columns)  # of one channel
-    size = (SIZE * (columns + 1), SIZE * channels * lines + 0.7)
-    figure = Figure(figsize=size, dpi=72, layout="constrained")
-    axes = figure.subplots(channels * lines, columns + 1, squeeze=False)
+    rows, below = channels * lines, 0.5 * len(budgets)
+    width = max(SIZE * (columns + 1), LEAST_WIDTH)
+    figure = Figure(figsize=(width, SIZE * rows + 0.7 + below), dpi=72, layout="constrained")
+    heights = (SIZE * rows + 0.3, below)
+    pictures, bars = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    axes = pictures.subplots(rows, columns + 1, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
     picture = image[:3].movedim(0, -1) if len(image) >= 3 else image[0]
@@ -38,7 +57,9 @@ def still_image(image: Tensor, maps: Tensor, title: str, *, hexagons: bool = Fal
         for g in range(orientations):
             ax = axes[c * lines + g // columns, 1 + g % columns]
             _draw(ax, maps[c, g], hexagons, "RdBu_r", (0, 255))
-    figure.suptitle(title, fontsize=10)
+    pictures.suptitle(title, fontsize=10)
+    named = [(name, hue(role), budget) for name, role, budget in budgets]
+    draw_budget(bars.subplots(), named, most)
     return figure
 
 

@@ -455,6 +455,8 @@ const VIEW_STYLE = `
 .equivlab-view button.pick { padding: 2px; line-height: 0; }
 .equivlab-view canvas { display: block; border-radius: 4px; }
 .equivlab-view canvas[tabindex] { cursor: grab; }
+.equivlab-view .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap; }
 .equivlab-view .hints { display: none; font: ${FONT}; opacity: 0.8; padding: 6px 0; zoom: 1.3; }
 .equivlab-view.fills { background: var(--jp-layout-color0, Canvas); overflow: auto; padding: 12px;
   position: fixed; inset: 0; z-index: 10000; }

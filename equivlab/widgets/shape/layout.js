@@ -1,6 +1,8 @@
 // @ts-check
 // Where everything stands in the page of RotateShape.
 
+import { budgetHeight } from "../page/budget.js";
+
 /** @typedef {[number, number, number]} Square left, top, side */
 
 const HEAD = 26; // height of a picture's title
@@ -30,5 +32,7 @@ export function arrangeShapes(width, views) {
   const top = narrow ? (views + 1) * row + 24 : HEAD + side + 14 + lines + 24;
   const free = narrow || views === 1 ? 110 : Math.max(80, 2 * row - top - 30);
   const curve = { x: 52, y: top, width: across - 74, height: free };
-  return { ...boxes, words, curve, side, width, height: top + free + 42 };
+  const budget = top + free + 30;
+  const height = budget + budgetHeight(width, views) + 20;
+  return { ...boxes, words, curve, side, width, budget, height };
 }

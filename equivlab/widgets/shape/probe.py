@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from equivlab.data.shapes.rotation import rotate_antialiased
 from equivlab.equivariance.error import equivariance_errors
+from equivlab.equivariance.finer import without_steps
 from equivlab.equivariance.recording import evaluating, find_layer, layer_names, read_layer
 from equivlab.fields.irreps import as_irreps, turn_features
 from equivlab.fields.space import IrrepPoints
@@ -37,10 +38,12 @@ class Reading:
     Attributes:
         features: all channels in the places, ``(P, C, N)``.
         errors: ``|Φ(R·x) − D(R)Φ(x)| / |D(R)Φ(x)|`` over all channels and places, ``(P,)``.
+        finer: the same of the network without its steps over the voxels; None if not known.
     """
 
     features: Tensor
     errors: Tensor
+    finer: Tensor | None = None
 
 
 class Probe:
@@ -84,13 +87,28 @@ class Probe:
                 f"{self.irreps.dim} channels; the layer gives {channels}."
             )
         self.rest = rest  # (1, C, N) each
+        finer = self._without_steps()
+        self.finer: Probe | None = self if finer is self.model else None
+        if finer is not None and finer is not self.model:
+            self.finer = Probe(finer, shapes, places, layer, self.irreps)
 
     def read(self, n: int, R: Tensor) -> Reading:
         """Shape `n` at the rotations ``(P, 3, 3)``."""
         found = self._features(n, R)
         rest = self.rest[n].expand(len(R), -1, -1)
         wanted = turn_features(self.irreps, R, rest)
-        return Reading(found, equivariance_errors(found, wanted))
+        errors = equivariance_errors(found, wanted)
+        if self.finer is None or self.finer is self:
+            return Reading(found, errors, errors if self.finer else None)
+        return Reading(found, errors, self.finer.read(n, R).errors)
+
+    def _without_steps(self) -> nn.Module | None:
+        """The network on every voxel; points have no grid."""
+        if self.shapes[0].dim() != 5:
+            return self.model
+        with evaluating(self.model):
+            x = self.shapes[0].to(next(self.model.parameters(), self.shapes[0]))
+            return without_steps(self.model, x, self.layer)
 
     def _features(self, n: int, R: Tensor) -> Tensor:
         """The features in the places of shape `n`, ``(P, C, N)`` float64."""

@@ -12,6 +12,7 @@ export const GLYPH = 10; // numbers for each place: scalar, vector, xx xy xz yy 
  * @property {number[]} rotation
  * @property {(number | undefined)[]} errors of each network; undefined where none is known
  * @property {number | undefined} baseline the error of resampling alone
+ * @property {(number | null)[][]} [shares] of each network's error: interpolation, grid, model
  * @property {Float32Array[]} glyphs of each network, from −1 to 1
  *
  * @typedef {{ z: number, right: number }} Slack what is left of a step, about either axis
@@ -89,6 +90,7 @@ export class Recorded {
       rotation: poses[pose],
       errors: this.errors.map((/** @type {number[][]} */ view) => view[shape][pose]),
       baseline: this.baselines[shape][pose],
+      shares: this.spec.views.map((/** @type {any} */ view) => view.shares[shape][pose]),
       glyphs: this.atlas.map((all) => scaled(all.subarray(from, from + size), levels)),
     };
   }
@@ -105,16 +107,17 @@ export const dotOf = ({ rotation, errors, baseline }) => ({
 const scaled = (values, levels) => Float32Array.from(values, (v) => v / levels);
 
 /** What the kernel answered to a question, as a reading.
- * @param {{ errors: (number | null)[], baseline: number | null }} answer
+ * @param {{ errors: (number | null)[], baseline: number | null, shares: (number | null)[][] }} answer
  * @param {DataView[]} buffers
  * @param {{ shape: number, rotation: number[] }} question
  * @param {number} levels
  * @returns {Reading}
  */
-export const answered = ({ errors, baseline }, buffers, { shape, rotation }, levels) => ({
+export const answered = ({ errors, baseline, shares }, buffers, { shape, rotation }, levels) => ({
   shape,
   rotation,
   errors: numbers(errors),
   baseline: baseline ?? Infinity,
+  shares,
   glyphs: buffers.map((buffer) => scaled(new Int16Array(bytes(buffer).slice().buffer), levels)),
 });

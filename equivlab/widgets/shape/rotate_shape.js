@@ -3,6 +3,7 @@
 // With a kernel each rotation is asked for. Without one the shape moves through the rotations that
 // came with the page, so that features and numbers always belong to what is shown.
 
+import { budgetWords } from "../page/budget.js";
 import { CanvasView, page } from "../page/canvas_view.js";
 import { Dots } from "../page/dots.js";
 import {
@@ -24,6 +25,7 @@ import { arrangeShapes } from "./layout.js";
 import { about, angleOf, eye, flipped, matrix, times, unit } from "./quaternions.js";
 import { answered, dotOf, nearest, Recorded, stepped } from "./recorded.js";
 import { Scene } from "./scene.js";
+import { drawShares, sharesOf } from "./shares.js";
 import { arrangeSquareShapes, drawSquareScenes, drawSquareTitles } from "./square.js";
 import { explainedShape } from "./words.js";
 
@@ -329,6 +331,7 @@ class ShapeView extends CanvasView {
     if (this.scene.gl && !this.scene.gl.isContextLost()) this.drawScenes();
     if (this.square) drawSquareTitles(this, pen, known.errors);
     else this.drawNumbers(pen, known);
+    drawShares(this, pen, known);
     this.drawState(pen);
     this.tellControls(known);
     this.painted += 1;
@@ -453,9 +456,9 @@ class ShapeView extends CanvasView {
   }
 
   /** @param {import("./recorded.js").Reading} known */
-  tellControls({ errors, rotation }) {
-    const angle = Math.round(angleOf(rotation));
-    const words = errors.map(errorWords).join(" and ");
+  tellControls(known) {
+    const angle = Math.round(angleOf(known.rotation));
+    const words = sharesOf(this, known).map(budgetWords).join(" and ");
     describe(this.canvas, {
       "aria-valuenow": angle,
       "aria-valuetext": `turned by ${angle}°, relative error ${words}`,

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from equivlab.data.shapes.procedural import LabelledShapes
+from equivlab.equivariance import ErrorBudget, error_budget
 from equivlab.widgets.page.asked import AskedView
 from equivlab.widgets.page.module import page_module
 from equivlab.widgets.page.palette import is_equivariant, roles_of
@@ -39,7 +40,8 @@ class RotateShape(AskedView):
     come out*; the features *turned back* by the inverse rotation, which stand still if the
     network is equivariant. Numbers give the relative error
     ``|Φ(R·x) − R·Φ(x)| / |Φ(x)|`` over all channels in these places, beside what resampling the
-    voxels costs alone.
+    voxels costs alone. A bar says what the number consists of: interpolation, the grid, the model
+    (`error_budget`).
 
     With a kernel any rotation is computed as the shape turns, one at a time, the latest first.
     In an exported page the shape moves in steps through rotations that were computed before.
@@ -166,7 +168,7 @@ class RotateShape(AskedView):
             "poses": [[round(v, 9) for v in q] for q in quaternions_of(self.poses).tolist()],
             "titles": list(self.titles),
             "roles": self.roles,
-            "views": [view.specification() for view in self.views],
+            "views": [view.specification(self.baselines) for view in self.views],
             "baselines": [_rounded(errors) for errors in self.baselines],
             "levels": LEVELS,
             "pages": self.pages,
@@ -182,9 +184,13 @@ class RotateShape(AskedView):
         for view in self.views:
             view.leaf(min(max(int(question.get("page", self.page)), 0), self.pages - 1))
         readings = [view.probe.read(n, R) for view in self.views]
+        resampling = self._resampling(n, R)
         content = {
             "errors": [_rounded(reading.errors)[0] for reading in readings],
-            "baseline": _rounded(self._resampling(n, R))[0],
+            "baseline": _rounded(resampling)[0],
+            "shares": [
+                _shares(reading.errors, resampling, reading.finer)[0] for reading in readings
+            ],
         }
         pairs = zip(self.views, readings, strict=True)
         return content, [view.quantised(reading.features) for view, reading in pairs]
@@ -193,6 +199,15 @@ class RotateShape(AskedView):
         """The model's relative error for the present shape and rotation."""
         R = rotation_of(self.rotation)[None]
         return float(self.views[0].probe.read(self.shape, R).errors)
+
+    def budgets(self) -> list[ErrorBudget]:
+        """What the error of each network consists of, for the present shape and rotation."""
+        return [self._budget(view, rotation_of(self.rotation)) for view in self.views]
+
+    def _budget(self, view: _View, R: Tensor) -> ErrorBudget:
+        found = view.probe.read(self.shape, R[None])
+        finer = None if found.finer is None else found.finer[0]
+        return error_budget(found.errors[0], self._resampling(self.shape, R[None])[0], finer)
 
     def __repr__(self) -> str:
         beside = "" if len(self.views) == 1 else f", beside {self.titles[1]}"
@@ -206,10 +221,13 @@ class RotateShape(AskedView):
         """The shape and its features as it shows them now."""
         R = rotation_of(self.rotation)
         glyphs = []
-        for title, view in zip(self.titles, self.views, strict=False):
-            error = float(view.probe.read(self.shape, R[None]).errors)
-            glyphs.append((f"{title}: error {error:.1g}", view.glyphs(self.shape, R)))
-        return still_shape(self.positions[self.shape] @ R.mT, glyphs)
+        budgets = []
+        for title, role, view in zip(self.titles, self.roles, self.views, strict=False):
+            budget = self._budget(view, R)
+            glyphs.append((f"{title}: error {float(budget.total):.1g}", view.glyphs(self.shape, R)))
+            budgets.append((title, role, budget))
+        most = max(0.01, *(float(errors.max()) for view in self.views for errors in view.errors))
+        return still_shape(self.positions[self.shape] @ R.mT, glyphs, budgets, most)
 
     def turn_to(self, part: float) -> None:
         self.rotation = [math.cos(math.pi * part), 0.0, 0.0, math.sin(math.pi * part)]
@@ -230,6 +248,7 @@ class _View:
             )
         readings = [probe.read(n, poses) for n in range(len(probe.shapes))]
         self.errors = [reading.errors for reading in readings]
+        self.finer = [reading.finer for reading in readings]
         self._features = [reading.features.float() for reading in readings]
         self.page = -1
         self.leaf(0)
@@ -273,12 +292,19 @@ class _View:
     def _quantise(self, glyphs: Tensor) -> bytes:
         return as_bytes((LEVELS * self._scaled(glyphs)).round().to(torch.int16))
 
-    def specification(self) -> dict[str, Any]:
+    def specification(self, resampling: Sequence[Tensor]) -> dict[str, Any]:
+        each = zip(self.errors, resampling, self.finer, strict=True)
         return {
             "shown": self.shown,
             "irreps": str(self.probe.irreps),
             "errors": [_rounded(errors) for errors in self.errors],
+            "shares": [_shares(*one) for one in each],
         }
+
+
+def _shares(errors: Tensor, resampling: Tensor, finer: Tensor | None) -> list[list[float | None]]:
+    """Of each rotation interpolation, grid (None where it is not known) and model."""
+    return [_rounded(row) for row in error_budget(errors, resampling, finer).shares()]
 
 
 def _rounded(errors: Tensor) -> list[float | None]:

@@ -2,6 +2,7 @@
 // The commuting square of RotateShape: "network, then turn" and "turn, then network", and what is
 // left between them, in the same places.
 
+import { budgetHeight } from "../page/budget.js";
 import { BOLD, errorWords } from "../page/elements.js";
 import { drawGlyphs } from "./glyphs.js";
 import { apply, flipped, matrix } from "./quaternions.js";
@@ -28,9 +29,10 @@ export function arrangeSquareShapes(width, views) {
       ? { acted: at(0, n + 1), beside: at(1, n + 1), off: at(2, n + 1) }
       : { rest: at(1, 0), acted: at(2, 0), beside: at(1, 1), off: at(2, 1) },
   );
-  const height = TITLE + (views + 1) * row + 24;
+  const budget = TITLE + (views + 1) * row + 4;
+  const height = budget + budgetHeight(width, views) + 20;
   const none = { words: undefined, curve: undefined };
-  return { ...none, upright: at(0, 0), input: at(0, 1), nets, side, width, height };
+  return { ...none, upright: at(0, 0), input: at(0, 1), nets, side, width, budget, height };
 }
 
 /** Features less others that are acted on by a rotation: numbers, vectors, matrices, `GLYPH` each.

@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
+from equivlab.equivariance import ErrorBudget
+from equivlab.widgets.page.budget import draw_budget
+from equivlab.widgets.page.palette import hue
 from equivlab.widgets.shape.poses import AZIMUTH
 
 __all__ = ["still_shape"]
@@ -17,15 +20,26 @@ INPUT_COLOUR = "#8c8c8c"
 ARROW = 0.45  # length of the longest arrow, in units of half the grid
 
 
-def still_shape(places: Tensor, glyphs: Sequence[tuple[str, Tensor]]) -> Figure:
+def still_shape(
+    places: Tensor,
+    glyphs: Sequence[tuple[str, Tensor]],
+    budgets: Sequence[tuple[str, tuple[str, int], ErrorBudget]],
+    most: float,
+) -> Figure:
     """A shape, and the features of each network in its places.
 
     Args:
         places: ``(N, 3)``, in units of half the grid, where they have turned to.
         glyphs: of each network its title and ``(N, GLYPH)``, at most 1 in size.
+        budgets: of each network its title, its role, and what its error consists of.
+        most: the largest error in any pose.
     """
     columns = 1 + len(glyphs)
-    figure = Figure(figsize=(3.2 * columns, 3.5), dpi=72, layout="constrained")
+    heights = (3.5, 0.5 * len(budgets))
+    whole = Figure(figsize=(3.2 * columns, sum(heights)), dpi=72, layout="constrained")
+    figure, bars = whole.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    named = [(name, hue(role), budget) for name, role, budget in budgets]
+    draw_budget(bars.subplots(), named, most)
     scene = _scene(figure, columns, 1, "input")
     scene.scatter(*places.T.numpy(), s=20, color=INPUT_COLOUR)
     for number, (title, values) in enumerate(glyphs):
@@ -36,10 +50,10 @@ def still_shape(places: Tensor, glyphs: Sequence[tuple[str, Tensor]]) -> Figure:
         arrows = ARROW * values[:, 1:4]
         if bool(arrows.any()):
             scene.quiver(*places.T.numpy(), *arrows.T.numpy(), color="#333333", linewidth=0.8)
-    return figure
+    return whole
 
 
-def _scene(figure: Figure, columns: int, number: int, title: str) -> Any:
+def _scene(figure: SubFigure, columns: int, number: int, title: str) -> Any:
     scene: Any = figure.add_subplot(1, columns, number, projection="3d")
     scene.set_title(title, fontsize=10)
     scene.set_axis_off()

@@ -230,3 +230,35 @@ def test_models_that_cannot_be_shown() -> None:
         RotateSphere(nn.Flatten(), signals)
     with pytest.raises(ValueError, match="takes"):
         RotateSphere(S2Conv(2, 3, 8, 6), signals)
+
+
+def test_the_budget_tells_what_folds_back_from_what_the_model_does() -> None:
+    """A ReLU makes degrees above the bandwidth; a plain convolution obeys none on any grid."""
+    torch.manual_seed(0)
+    bent = nn.Sequential(S2Conv(1, 2, 8, 4), nn.ReLU())
+    widget = RotateSphere(bent, globe_signals(bandwidth=8), nn.Conv2d(1, 1, 3, padding=1), turns=3)
+    widget.turn(SO3.from_zyz(0.3, 1.0, -0.7))
+    ours, plain = widget.budgets()
+    assert float(ours.total) == pytest.approx(widget.error(), abs=1e-9)
+    assert float(ours.grid) > 0.5 * widget.error() > 1e-3
+    assert plain.shares().tolist() == [0, 0, float(plain.total)]
+    assert float(plain.total) > 0.05
+    question = {"signal": 0, "rotation": widget.rotation, "channel": 0, "budget": True}
+    reply, parts = widget.ask(question, [])
+    assert parts == []
+    assert reply["shares"][0] == pytest.approx(ours.shares().tolist(), abs=1e-6)
+    views = widget._spec["views"]
+    assert views[0]["shares"] is None  # the kernel is asked: it is one more pass
+    for errors, shares in zip(views[1]["errors"], views[1]["shares"], strict=True):
+        assert [sum(one) for one in shares] == pytest.approx(errors, abs=1e-6)
+
+
+def test_the_budget_of_healpix_maps_has_interpolation() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(HealpixToSphere(1, 4, 4), S2Conv(1, 1, 4, 4))
+    widget = RotateSphere(model, torch.rand(1, 1, 192), turns=0)
+    widget.turn(SO3.from_zyz(0.3, 1.0, -0.7))
+    resampling = widget.engine._resampling(0, SO3.from_zyz(0.3, 1.0, -0.7))
+    assert 1e-6 < resampling < 0.3
+    (budget,) = widget.budgets()
+    assert float(budget.interpolation) == pytest.approx(min(resampling, widget.error()), abs=1e-9)

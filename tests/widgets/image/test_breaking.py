@@ -60,8 +60,33 @@ def test_what_cannot_be_broken(model: nn.Module, how: str, words: str) -> None:
         broken(model, how)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_the_budget_names_what_was_broken() -> None:
+    """At a quarter turn nothing is resampled: the step and the padding are the grid's."""
+    widget = RotateImage(smooth_network(P4), X, channels=[0], breakable=True)
+    assert widget.breakable
+    shares = {}
+    for how in ("", *WAYS):
+        widget.broken, widget.angle_deg = how, 90.0
+        shares[how] = widget.budget().shares().tolist()
+        assert sum(shares[how]) == pytest.approx(widget.error(), abs=1e-6)
+        widget.angle_deg = 45.0
+        interpolation, grid, _ = widget.budget().shares()
+        most = min(float(widget.baseline[0, 0, 9]), widget.error() - float(grid))
+        assert float(interpolation) == pytest.approx(most, abs=1e-6)
+        assert most > 0.01
+    assert shares[""] == pytest.approx([0, 0, 0], abs=1e-5)
+    for how in ("stride", "padding"):
+        assert shares[how] == pytest.approx([0, sum(shares[how]), 0], abs=1e-5)
+    for how in ("bias", "BatchNorm2d", "slices"):
+        assert shares[how] == pytest.approx([0, 0, sum(shares[how])], abs=1e-5)
+    with pytest.raises(ValueError, match="no network beside"):
+        widget.budget(compare=True)
+
+
 def test_the_widget_breaks_and_mends_its_network() -> None:
     widget = RotateImage(smooth_network(P4), X, channels=[0])
+    assert not widget.breakable
     whole, spec = widget._maps, widget._spec
     widget.angle_deg = 90.0
     assert widget.error() < 1e-5

@@ -185,6 +185,23 @@ def test_what_is_sent_is_what_the_page_reads(widget: RotateShape) -> None:
     assert float((sent - wanted).abs().max()) <= 1 / LEVELS
 
 
+def test_the_budget_of_voxels() -> None:
+    """A stride that misses the last voxel is the grid's at a turn of the cube."""
+    torch.manual_seed(0)
+    layer = SteerableConv3d("1x0e", "1x0e + 1x1o", 3, stride=2, padding=1)
+    wrong = RotateShape(layer, torch.rand(1, 1, 8, 8, 8), places=8, turns=4)
+    wrong.rotation = [0.5**0.5, 0.0, 0.0, 0.5**0.5]
+    (budget,) = wrong.budgets()
+    assert float(budget.total) == pytest.approx(wrong.error(), abs=1e-6)
+    assert float(budget.grid) > 0.1
+    assert float(budget.interpolation) < 1e-6
+    reply, _ = wrong.ask({"shape": 0, "rotation": wrong.rotation}, [])
+    assert reply["shares"][0] == pytest.approx(budget.shares().tolist(), abs=1e-6)
+    spec = wrong._spec["views"][0]
+    for errors, shares in zip(spec["errors"], spec["shares"], strict=True):
+        assert [sum(one) for one in shares] == pytest.approx(errors, abs=1e-6)
+
+
 def test_the_kernel_answers_one_rotation(widget: RotateShape) -> None:
     q = [0.4, 0.1, -0.8, 0.3]
     reply, parts = widget.ask({"shape": 1, "rotation": q}, [])
