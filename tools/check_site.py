@@ -33,7 +33,7 @@ PATIENCE = 10_000  # milliseconds in which a widget must have changed
 def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
     """What is wrong with one page."""
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda message: hear(said, message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("requestfailed", lambda request: said.append(f"asks for {request.url}"))
     page.goto(path.as_uri())
@@ -47,6 +47,12 @@ def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
     if AXE.exists():
         page.add_script_tag(path=AXE)
         yield from page.evaluate(SERIOUS)
+
+
+def hear(said: list[str], text: str) -> None:
+    """Keep what the console says, but for the driver's remark on our own reading of pixels."""
+    if "GPU stall due to ReadPixels" not in text:
+        said.append(text)
 
 
 def turns(page: Page, widget: Locator, patience: int) -> bool:

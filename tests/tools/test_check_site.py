@@ -20,7 +20,7 @@ PAGES = {
     "turning": WIDGET.format("", PAINTS),
     "saying": WIDGET.format("<p>It needs a running kernel.</p>", ""),
     "silent": WIDGET.format("<p>Look.</p>", ""),
-    "talking": "<script>console.log('hm')</script>",
+    "talking": "<script>console.log('hm'); console.log('GPU stall due to ReadPixels')</script>",
     "asking": '<img alt="far away" src="https://example.org/far.png">',
 }
 
