@@ -53,6 +53,8 @@ def strip(notebook: nbformat.NotebookNode) -> None:
     )
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "outputs" in cell:
+            cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             for kind in DROPPED:
@@ -61,6 +63,17 @@ def strip(notebook: nbformat.NotebookNode) -> None:
                 data["image/png"] = still(data["image/png"])
             if "metadata" in output:
                 output["metadata"] = {}
+
+
+def joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Outputs, with printed text in one piece: a busy machine sends it in several."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if found and output.get("name") and output.get("name") == found[-1].get("name"):
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def still(png: str) -> str:

@@ -174,7 +174,7 @@ def _still(
         )
         drawn.set_label(name)
         drawn.set_rasterized(True)
-        ax.text(center[0], center[1], center[2] - 1.05 * limit, name, fontsize=6, ha="center")
+        ax.text(center[0], center[1], center[2] - 1.13 * limit, name, fontsize=6, ha="center")
     whole = np.concatenate([body.reshape(-1, 3) for body in bodies])
     ax.set_box_aspect(np.maximum(np.ptp(whole, 0), limit), zoom=1.15)
     ax.view_init(elev=14, azim=0)

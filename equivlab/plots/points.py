@@ -166,9 +166,10 @@ def _still(
     ax: Any = figure.add_subplot(projection="3d")
     for one, other in lines:
         ax.plot(*np.stack([at[one], at[other]]).T, color=GREY, lw=1.5, zorder=1)
-    shades = {"c": colors} if numbers is None else {"c": numbers, "vmin": -limit, "vmax": limit}
+    signed = {"c": numbers, "vmin": -limit, "vmax": limit, "cmap": SIGNED}
+    shades = {"c": colors} if numbers is None else signed
     size = 60 if len(at) < 100 else 8
-    drawn = ax.scatter(*at.T, cmap=SIGNED if numbers is not None else None, s=size, **shades)
+    drawn = ax.scatter(*at.T, s=size, depthshade=False, **shades)
     if numbers is not None:
         figure.colorbar(drawn, ax=ax, shrink=0.6)
     for place, word in zip(at, words, strict=True):
