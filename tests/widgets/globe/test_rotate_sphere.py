@@ -253,12 +253,12 @@ def test_the_budget_tells_what_folds_back_from_what_the_model_does() -> None:
         assert [sum(one) for one in shares] == pytest.approx(errors, abs=1e-6)
 
 
-def test_the_budget_of_healpix_maps_has_interpolation() -> None:
+def test_the_budget_of_healpix_maps() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(HealpixToSphere(1, 4, 4), S2Conv(1, 1, 4, 4))
     widget = RotateSphere(model, torch.rand(1, 1, 192), turns=0)
     widget.turn(SO3.from_zyz(0.3, 1.0, -0.7))
     resampling = widget.engine._resampling(0, SO3.from_zyz(0.3, 1.0, -0.7))
-    assert 1e-6 < resampling < 0.3
+    assert 0 <= resampling < 1e-6  # pixels hold the lowest degrees to rounding
     (budget,) = widget.budgets()
     assert float(budget.interpolation) == pytest.approx(min(resampling, widget.error()), abs=1e-9)
