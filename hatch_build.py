@@ -32,7 +32,9 @@ X86 = {
     "avx512": (["-march=x86-64-v4", *WIDE], ["-mcpu=x86_64_v4", *WIDE], []),
     "avx2": (["-march=x86-64-v3"], ["-mcpu=x86_64_v3"], SMALL),
 }
-ARM = {"neon": ([], [], ["-DVB=16", "-DMR=8", "-DNV=2", "-DGM=4", "-DGK=4"])}
+ARM: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "neon": ([], [], ["-DVB=16", "-DMR=8", "-DNV=2", "-DGM=4", "-DGK=4"])
+}
 BUILDS = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 OPTIONS = ["-O3", "-std=gnu11", "-ffp-contract=fast", "-shared"]
 POSITION_INDEPENDENT = [] if os.name == "nt" else ["-fPIC"]
