@@ -82,7 +82,8 @@ def test_an_exported_page_holds_plotly_once_and_turns_by_keys(page_file: Path) -
         area = line.locator(".nsewdrag").bounding_box()
         page.mouse.move(area["x"] + 4, area["y"] + area["height"] / 2)
         line.locator(".hoverlayer text").first.wait_for()
-        assert "P4" in line.locator(".hoverlayer").inner_text()
+        # Of the first epoch the loss, 2.
+        assert (line.locator(".hoverlayer").text_content() or "").replace("P4", "")[:2] == "12"
 
 
 def test_the_dark_page_has_light_words(page_file: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from equivlab import plots
 from equivlab.fields.irreps import as_irreps, harmonics, turn_features
@@ -22,7 +23,10 @@ from equivlab.plots.style import packed
 from equivlab.so3 import SO3
 from equivlab.sphere import UNSEEN
 from equivlab.sphere.healpix.corners import pixel_corners
+from equivlab.widgets.page.export import STATE, VIEW
+from equivlab.widgets.page.html import state_of
 from tests.plots.cases import CASES, Case, noise, report
+from tools.alive import alive
 
 pytest.importorskip("plotly")
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
@@ -150,6 +154,19 @@ def test_eyes_are_linked() -> None:
     ipywidgets.link((one, "eye"), (other, "eye"))
     one.eye = [1.0, 2.0, 3.0]  # type: ignore[union-attr]
     assert other.eye == [1.0, 2.0, 3.0]  # type: ignore[union-attr]
+
+
+def test_the_site_holds_plotly_once_for_all_figures_of_a_page() -> None:
+    notebook, models = new_notebook(), {}
+    for n in range(2):
+        figure: Any = plots.plot_runs({"loss": {f"run {n}": [2, 1]}}, interactive=True)
+        values, buffers = state_of(figure)
+        models[f"model-{n}"] = {"state": values, "buffers": buffers}
+        data = {VIEW: {"model_id": f"model-{n}"}, "text/plain": repr(figure), "image/png": "AAAA"}
+        notebook.cells.append(new_code_cell(outputs=[new_output("execute_result", data)]))
+    notebook.metadata["widgets"] = {STATE: {"state": models}}
+    pages = list(alive(notebook).values())
+    assert [page.count('id="equivlab-plotly"') for page in pages] == [1, 0]
 
 
 @pytest.mark.parametrize(
