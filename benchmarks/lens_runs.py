@@ -23,7 +23,7 @@ from equivlab.data.lenses.stamps import galaxy_stamps
 from equivlab.data.sets.batches import Batches, stratified
 from equivlab.data.sets.shards import ShardedImages
 from equivlab.data.stretch import crop_center, sqrt_stretch, standardize_each
-from equivlab.groups import P4, P4M
+from equivlab.groups import P4, P4M, SO2, Cyclic, Dihedral
 from equivlab.models.resnet import ResNet18
 from equivlab.training import (
     GradualUnfreezing,
@@ -39,7 +39,8 @@ from equivlab.transfer import learning_rates
 from equivlab.weights.files import read_tensors, write_tensors
 
 RUNS = ALL_RUNS / "lensing"
-GROUPS = {"plain": None, "P4": P4, "P4M": P4M}
+GROUPS = {"plain": None, "P4": P4, "P4M": P4M, "C8": Cyclic(8), "D8": Dihedral(8), "SO2": SO2}
+USUAL = ["plain", "P4", "P4M"]
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from lens_runs import GROUPS, RUNS, Sets, Task, network, run, train_and_test
+from lens_runs import GROUPS, RUNS, USUAL, Sets, Task, network, run, train_and_test
 
 from equivlab.data.lenses.images import CLASSES, lens_recipe, simulate
 from equivlab.data.sets.manifest import sha256_of
@@ -113,7 +113,7 @@ def options() -> argparse.ArgumentParser:
     images.add_argument("--galaxies", default="", help="an .npz file of real galaxies as sources")
     images.add_argument("--workers", type=int, default=1, help="processes that simulate, load")
     training = argparse.ArgumentParser(add_help=False, parents=[images])
-    training.add_argument("--networks", nargs="+", default=list(GROUPS), choices=list(GROUPS))
+    training.add_argument("--networks", nargs="+", default=USUAL, choices=list(GROUPS))
     training.add_argument("--width", type=int, default=16)
     training.add_argument("--stem", default="full")
     training.add_argument("--epochs", type=int, default=8)

@@ -1,10 +1,11 @@
 """Test errors of one network with several groups on the rotMNIST protocol, beside the paper's.
 
     EQUIVLAB_MNIST=mnist.npz python benchmarks/rotmnist.py --epochs 60 --threads 1
-    EQUIVLAB_MNIST=mnist.npz python benchmarks/rotmnist.py --group Z2 P4 P4M C8 C16 D8 SO2
+    EQUIVLAB_MNIST=mnist.npz python benchmarks/rotmnist.py --group Z2 P4 P4M P6 C8 C16 D8 SO2
 
 All have about 25,000 parameters (Z2 21,750). Beside the error stands that of the same digits turned
-by a further 45°, and of upright digits after training on upright ones only (`--upright`).
+by a further 45°, and of upright digits after training on upright ones only (`--upright`). For P6
+and P6M the digits, turned on squares as for all, are resampled to hexagons.
 
 The protocol: permute all 70,000 MNIST digits with seed 0; take 10,000 to train, 2,000 to
 validate, 50,000 to test; turn each by its own uniform angle with bilinear interpolation and
@@ -27,9 +28,12 @@ from equivlab.data import mnist, rotate_each
 from equivlab.fields import rotate_maps
 from equivlab.groups import group_of
 from equivlab.models import P4CNN, Z2CNN
+from equivlab.projection import to_hexagons
 from equivlab.training import accuracy, fit
 
 PAPER = {"Z2CNN": 5.03, "P4CNN": 2.28}
+BATCH = 128
+RADIUS = 14  # of the hexagons: as many cells across as the digits have pixels
 
 
 def protocol(upright: bool = False) -> dict[str, tuple[Tensor, Tensor]]:
@@ -66,19 +70,31 @@ def eighth(x: Tensor) -> Tensor:
     return torch.cat([rotate_maps(part, math.pi / 4) for part in x.split(1000)])
 
 
+def seen(name: str, x: Tensor) -> Tensor:
+    """The digits as this network takes them: for P6 and P6M on hexagons, around which are zeros."""
+    if not name.startswith("P6"):
+        return x
+    return torch.cat([to_hexagons(part - x.min(), RADIUS) for part in x.split(1000)])
+
+
 def run(name: str, arguments: argparse.Namespace, sets: dict[str, tuple[Tensor, Tensor]]) -> dict:
     """Train (or go on training) one network and test it once."""
     learn, judge = ("train", "validate") if arguments.validate else ("all", "test")
     model = network(name, arguments.dropout)
     drop = "" if arguments.dropout is None else f"-drop{arguments.dropout}"
-    augment = (lambda x, generator: rotate_each(x, generator)[0]) if arguments.augment else None
+    augment = (lambda x, g: seen(name, rotate_each(x, g)[0])) if arguments.augment else None
     extra = ("-augmented" if arguments.augment else "") + ("-upright" if arguments.upright else "")
     stem = f"{name}{drop}{extra}-{learn}-{arguments.epochs}epochs-seed{arguments.seed}"
+    if arguments.batch_size != BATCH:
+        stem += f"-batch{arguments.batch_size}"
     started = time.perf_counter()
+    images, labels = sets[learn]
     losses = fit(
         model,
-        *sets[learn],
+        images if arguments.augment else seen(name, images),
+        labels,
         epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
         seed=arguments.seed,
         augment=augment,
         checkpoint=RUNS / f"{stem}.safetensors",
@@ -90,8 +106,8 @@ def run(name: str, arguments: argparse.Namespace, sets: dict[str, tuple[Tensor, 
         "trained on": learn,
         "epochs": arguments.epochs,
         "error on": judge,
-        "error %": round(100 * (1 - accuracy(model, *sets[judge])), 2),
-        "error at 45° %": round(100 * (1 - accuracy(model, eighth(images), labels)), 2),
+        "error %": round(100 * (1 - accuracy(model, seen(name, images), labels)), 2),
+        "error at 45° %": round(100 * (1 - accuracy(model, seen(name, eighth(images)), labels)), 2),
         "paper %": PAPER.get(name),
         "final loss": round(losses[-1], 4),
         "seed": arguments.seed,
@@ -109,6 +125,7 @@ def main() -> None:
     )
     parser.add_argument("--upright", action="store_true", help="train and test on upright digits")
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--batch-size", type=int, default=BATCH)
     parser.add_argument("--dropout", type=float, help="instead of the networks' own")
     parser.add_argument("--augment", action="store_true", help="turn the digits anew each epoch")
     parser.add_argument("--validate", action="store_true", help="10k to train, error on the 2k")
