@@ -94,7 +94,8 @@ class Classifier(nn.Module):
 
         Raises:
             FileNotFoundError: no such file or folder, or no images in it.
-            ValueError: images of another number of channels or axes, or NaN in an array.
+            ValueError: images of another number of channels or axes, NaN in an array, or one file
+                that cannot be read.
 
         Warns:
             UnlikeImagesWarning: some images are unlike those of the training; what to do.
@@ -243,6 +244,8 @@ def _from_files(path: Path) -> Iterator[Named]:
         try:
             image = read_image(file)
         except ValueError as error:
+            if path.is_file():
+                raise
             yield name, str(error).rstrip(".")
             continue
         finite = bool(image.isfinite().all())

@@ -187,7 +187,7 @@ def load_pretrained(name: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]
             known = ", ".join(registry) or "none in this version"
             raise FileNotFoundError(
                 f"There are no weights {name}: neither a file nor one of the package's own "
-                f"({known})."
+                f"({known}).{_inside(Path(name))}"
             )
         return _load(Path(name))
     with as_file(files("equivlab") / "weights" / f"{name}.safetensors") as path:
@@ -201,3 +201,9 @@ def _load(path: Path) -> tuple[nn.Module, ModelCard]:
     given, _ = read_header(path)
     check_shapes(path, card.shapes(), given)  # before a card can ask for all memory
     return load(card.build(), path).eval(), card
+
+
+def _inside(folder: Path) -> str:
+    """Where files of weights lie that a folder's name may have meant."""
+    found = sorted(folder.glob("*/*.safetensors")) if folder.is_dir() else []
+    return f" Did you mean {', '.join(str(path.parent) for path in found[:5])}?" if found else ""

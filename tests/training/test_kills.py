@@ -25,6 +25,9 @@ from equivlab.data.lenses.sets import simulate_to_shards
 from equivlab.training import Machine, Recipe, fit
 from equivlab.training.checkpoints import read_checkpoint
 from equivlab.training.commands import main
+from equivlab.training.finetuning import finetune
+from equivlab.weights import read_tensors
+from tests.training.finetuning.mixed import trained, write_folder
 from tests.training.small_runs import go, plain, striped
 
 pytestmark = [
@@ -73,6 +76,12 @@ def by_command(folder: Path) -> None:
     ])  # fmt: skip
 
 
+def by_finetune(folder: Path) -> None:
+    """Twelve files of each class, or a hundred where the kills are many."""
+    photos, start = folder.parent / "photos", folder.parent / "start.safetensors"
+    finetune(photos, start, folder, epochs=4, batch_size=6, progress=False)
+
+
 def in_child(train: Callable[[Path], None], folder: Path, seconds: float | None = None) -> int:
     """Run in a process of its own, killed after so many seconds if it is not done by then."""
 
@@ -93,6 +102,10 @@ def end_of(folder: Path) -> list[object]:
     """All that stays: of a set each file, of a run the curve, the last and the best weights."""
     if (folder / "manifest.json").exists():
         return [(path.name, path.read_bytes()) for path in sorted(folder.glob("[!.]*"))]
+    if (folder / "model.safetensors").exists() and (folder / "report.html").exists():
+        weights, notes = read_tensors(folder / "model.safetensors")
+        bits = [(name, value.numpy().tobytes()) for name, value in sorted(weights.items())]
+        return [bits, sorted(notes.items()), (folder / "training" / "curve.csv").read_text()]
     if (folder / "run.safetensors").exists():
         return [(folder / "run.safetensors").read_bytes()]
     files = [read_checkpoint(folder / name) for name in ("last.ckpt", "best.ckpt")]
@@ -100,13 +113,24 @@ def end_of(folder: Path) -> list[object]:
     return [[f["curve"] for f in files], weights, (folder / "curve.csv").read_text()]
 
 
-KINDS = [by_simulation, by_two_simulators, by_fit, by_lightning, by_two_processes, by_command]
+KINDS = [
+    by_simulation,
+    by_two_simulators,
+    by_fit,
+    by_lightning,
+    by_two_processes,
+    by_command,
+    by_finetune,
+]
 
 
 @pytest.mark.parametrize("train", KINDS)
 def test_kills_change_nothing(train: Callable[[Path], None], tmp_path: Path) -> None:
     if train is by_command:
         simulate_to_shards(tmp_path / "lenses", lens_recipe("II", 9), 30, progress=False)
+    if train is by_finetune:
+        write_folder(tmp_path / "photos", 12 if KILLS < 10 else 100)
+        trained(tmp_path / "start.safetensors")
     start = time.perf_counter()
     assert in_child(train, tmp_path / "whole") == 0
     seconds = time.perf_counter() - start

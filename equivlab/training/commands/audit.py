@@ -78,7 +78,12 @@ def _network(name: str) -> tuple[nn.Module, nn.Module, int | None]:
             "this folder."
         ) from error
     maker = getattr(home, factory, None)
-    model = maker if isinstance(maker, nn.Module) else maker() if callable(maker) else None
+    try:
+        model = maker if isinstance(maker, nn.Module) else maker() if callable(maker) else None
+    except TypeError as error:
+        raise ValueError(
+            f"{name} cannot be called without arguments ({error}). Give a function that needs none."
+        ) from error
     if not isinstance(model, nn.Module):
         there = [key for key, value in vars(home).items() if callable(value) and key[0] != "_"]
         raise ValueError(

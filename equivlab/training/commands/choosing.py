@@ -10,7 +10,7 @@ from typing import TextIO
 
 from equivlab.training.commands.audit import audit
 from equivlab.training.commands.finetune import finetune
-from equivlab.training.commands.parsing import Parser
+from equivlab.training.commands.parsing import Parser, told
 from equivlab.training.commands.predict import predict
 from equivlab.training.commands.sets import simulate, verify
 from equivlab.training.signals import stopped_by_signals
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> None:
     except (OSError, ValueError, FloatingPointError) as error:
         if command == "train":  # its configuration can be anything: show where it came from
             raise
-        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+        sys.exit(" ".join(told(error).split()) or type(error).__name__)
 
 
 def train(arguments: Sequence[str]) -> None:

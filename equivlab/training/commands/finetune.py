@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,8 +43,10 @@ def finetune(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     for name in ("size", "epochs", "batch_size", "lr"):
         value = getattr(given, name)
-        if value is not None and value <= 0:
+        if value is not None and not 0 < value < math.inf:
             parser.error(f"--{name.replace('_', '-')} is above 0; got {value}")
+    if given.seed < 0:
+        parser.error(f"--seed is 0 or more; got {given.seed}")
     from equivlab.training.finetuning import finetune as fine_tune  # late: it loads a lot
 
     out = given.out or Path("runs") / given.folder.resolve().stem

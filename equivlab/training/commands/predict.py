@@ -33,6 +33,8 @@ def predict(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     if given.batch_size < 1:
         parser.error(f"--batch-size is above 0; got {given.batch_size}")
+    if Path(given.out).is_dir():
+        parser.error(f"--out is a file; {given.out} is a folder")
     table = load_classifier(given.model).predict(given.folder, batch_size=given.batch_size)
     text = table.to_csv(index=False, float_format="%.6g")
     if given.out == "-":

@@ -6,31 +6,26 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from equivlab.data.archives import read_arrays
 from equivlab.data.arrays import in_words
+from equivlab.data.paths import is_visible
 from equivlab.data.sets.batches import TensorImages, stratified
-from equivlab.data.sets.classes import class_labels
 from equivlab.data.sets.folders import FolderImages
 from equivlab.data.sets.reading import read_image
+from equivlab.training.finetuning.arrays import MOST_BYTES, PARTS, Entry, from_archive
 from equivlab.weights.classifier import as_channels
 from equivlab.weights.preparation import resize, square
 
 __all__ = ["Gathered", "gather"]
 
-PARTS = {"train": ("train",), "validate": ("validate", "validation", "valid", "val"),
-         "test": ("test",)}  # fmt: skip
 SHARE = 0.15  # of the images for validation, and for the test
 FEWEST = 3  # images of a class: one to learn from, to choose by, and to be judged by
-MOST_BYTES = 4 * 10**9
+SMALLEST = 8  # pixels a side that show something
 LARGEST = 160  # pixels a side that are kept where all images have one size
-Entry = tuple[str, Tensor, int]  # name, image, label
 
 
 @dataclass(frozen=True)
@@ -86,13 +81,18 @@ def gather(
         ValueError: fewer than two classes, too few images in one, images that do not belong
             together, or more than memory should hold.
     """
+    if size is not None and size < SMALLEST:
+        raise ValueError(f"Images are brought to {SMALLEST} pixels or more; got a size of {size}.")
     if not folder.exists():
         raise FileNotFoundError(f"There is no folder {folder}. Is its name right?")
     broken: list[str] = []
     if folder.is_file():
-        entries, classes = _from_archive(folder)
+        entries, classes = from_archive(folder, broken)
     else:
         entries, classes = _from_folders(folder, broken, progress)
+    if broken:
+        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
+        warnings.warn(f"Left out: {broken[0].rstrip('.')}{more}", stacklevel=2)
     if len(classes) < 2:
         raise ValueError(
             f"{folder} has one class, {classes[0]}. Make a folder for each class, two or more."
@@ -113,16 +113,9 @@ def gather(
 def _from_folders(
     root: Path, broken: list[str], progress: bool
 ) -> tuple[dict[str, list[Entry]], tuple[str, ...]]:
-    found = {
-        part: root / name
-        for part, names in PARTS.items()
-        for name in names
-        if (root / name).is_dir()
-    }
-    if "train" not in found:
-        found = {"train": root}
+    found = _parts_of(root)
     train = FolderImages(found["train"])
-    sets = {part: FolderImages(where, classes=train.classes) for part, where in found.items()}
+    sets = {part: _same_classes(train, where) for part, where in found.items()}
     entries: dict[str, list[Entry]] = {part: [] for part in sets}
     total = sum(map(len, sets.values()))
     with tqdm(total=total, unit="image", desc="reading", disable=not progress) as bar:
@@ -139,43 +132,36 @@ def _from_folders(
                     entries[part].append((name, image, label))
                 else:
                     broken.append(f"{path} has NaN or infinity in it; fill the gaps.")
-    if broken:
-        more = f", and {len(broken) - 1} more" if len(broken) > 1 else ""
-        warnings.warn(f"Left out: {broken[0].rstrip('.')}{more}", stacklevel=3)
     return entries, train.classes
 
 
-def _from_archive(path: Path) -> tuple[dict[str, list[Entry]], tuple[str, ...]]:
-    arrays = read_arrays(
-        path, None, "image", most_bytes=MOST_BYTES,
-        instead="Save train_images (N, H, W) or (N, H, W, C), and train_labels (N,).",
-    )  # fmt: skip
-    entries: dict[str, list[Entry]] = {}
-    for part, names in PARTS.items():
-        for name in names:
-            if f"{name}_images" in arrays and f"{name}_labels" in arrays:
-                pixels, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
-                entries[part] = _of_arrays(f"{name}_images", pixels, labels)
-    if "train" not in entries:
-        raise ValueError(f"{path} holds {', '.join(arrays)}; train_images and train_labels go in.")
-    count = 1 + max(label for part in entries.values() for _, _, label in part)
-    return entries, tuple(map(str, range(count)))
+def _parts_of(root: Path) -> dict[str, Path]:
+    """The folders of ``train``, ``validate`` and ``test``, however they are written."""
+    inside = {path.name.lower(): path for path in root.iterdir() if path.is_dir()}
+    found = {
+        part: inside[name] for part, names in PARTS.items() for name in names if name in inside
+    }
+    if "train" in found or not found:
+        return found or {"train": root}
+    others = set(inside) - {path.name.lower() for path in found.values()}
+    if others:  # classes of these names, beside others
+        return {"train": root}
+    raise FileNotFoundError(
+        f"{root} has {', '.join(path.name for path in found.values())} and no folder train. Call "
+        "what it should learn from train, or give a folder with a folder for each class."
+    )
 
 
-def _of_arrays(
-    name: str, pixels: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]
-) -> list[Entry]:
-    if pixels.ndim not in (3, 4):
-        raise ValueError(f"{name} is (N, H, W) or (N, H, W, C); got {pixels.shape}.")
-    whole = torch.as_tensor(pixels).float()
-    if pixels.dtype.kind == "u":  # as pictures
-        whole = whole / float(np.iinfo(pixels.dtype).max)
-    whole = whole[:, None] if whole.dim() == 3 else whole.movedim(-1, 1)
-    chosen = class_labels(torch.as_tensor(labels), len(whole)).tolist()
-    return [
-        (f"{name}[{n}]", image, label)
-        for n, (image, label) in enumerate(zip(whole, chosen, strict=True))
-    ]
+def _same_classes(train: FolderImages, part: Path) -> FolderImages:
+    """The images of another part, numbered as the training images are."""
+    inside = {path.name for path in part.iterdir() if path.is_dir() and is_visible(path.name)}
+    unknown = sorted(inside - set(train.classes))
+    if unknown:
+        raise ValueError(
+            f"{part} has the class {unknown[0]}, and {train.root} has {', '.join(train.classes)}. "
+            "Give the folders of a class the same name in all parts."
+        )
+    return FolderImages(part, classes=train.classes)
 
 
 def _side(shapes: set[tuple[int, ...]], fallback: int) -> int:

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from equivlab.training.finetuning.exporting import check_export, export_onnx
 from equivlab.training.finetuning.gathering import Gathered, gather
 from equivlab.training.finetuning.reporting import Judged, judge, write_report
+from equivlab.training.finetuning.schedule import Schedule, schedule_for
 from equivlab.training.finetuning.starting import begin, size_of, steps_for
 from equivlab.transfer.norms import renew_norms
-from equivlab.transfer.staging import learning_rates, stages
+from equivlab.transfer.staging import learning_rates
 from equivlab.weights.classifier import Classifier
 from equivlab.weights.likeness import measure
 from equivlab.weights.preparation import Preparation
@@ -33,9 +34,6 @@ __all__ = ["FineTuned", "finetune"]
 
 STEPS = 400  # of the optimizer, where nobody says how many epochs
 EPOCHS = (8, 60)  # at least, and at most
-DECAY = 0.5  # of the rate from one stage to the one before
-FROZEN = 0.25  # of the epochs only the head learns
-THAWED = 0.6  # by then all do
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,8 @@ def finetune(
     images = gather(Path(folder), size=size, fallback=size_of(card), seed=seed, progress=progress)
     model, new = begin(start, images.classes, images.images.shape[1], seed)
     steps = steps_for(card, images.shapes, size, images.images.shape[-1])
-    learner = _learner(model, images, Preparation(steps), (epochs, batch_size, lr, seed))
+    plan = schedule_for(len(images.parts["train"]), len(images.classes))
+    learner = _learner(model, images, Preparation(steps), plan, (epochs, batch_size, lr, seed))
     settings = json.dumps({"folder": str(folder), "from": str(start), "steps": steps})
     fit = fit_lightning(
         learner,
@@ -110,7 +109,7 @@ def finetune(
         images.part("validate"),
         out / "training",
         callbacks=[
-            GradualUnfreezing(thawing(model, learner.recipe.epochs)),
+            GradualUnfreezing(plan.thawing(model, learner.recipe.epochs)),
             *_stops(out, settings),
         ],
         progress=progress,
@@ -128,19 +127,8 @@ def finetune(
     return FineTuned(classifier, judged, path, report, exported)
 
 
-def thawing(model: nn.Module, epochs: int) -> dict[int, tuple[str, ...]]:
-    """Which stages begin to learn in which epoch: the head at once, the first stage last."""
-    waiting = list(stages(model))[-2::-1]
-    first, last = round(FROZEN * epochs), round(THAWED * epochs)
-    plan: dict[int, tuple[str, ...]] = {}
-    for n, stage in enumerate(waiting):
-        epoch = first + round((last - first) * n / max(1, len(waiting) - 1))
-        plan[epoch] = (*plan.get(epoch, ()), stage)
-    return plan
-
-
 def _learner(
-    model: nn.Module, images: Gathered, prepare: Preparation,
+    model: nn.Module, images: Gathered, prepare: Preparation, plan: Schedule,
     wishes: tuple[int | None, int | None, float, int],
 ) -> ImageClassifier:  # fmt: skip
     from equivlab.training.lightning import ImageClassifier, Recipe
@@ -152,7 +140,7 @@ def _learner(
     epochs = epochs or min(EPOCHS[1], max(EPOCHS[0], -(-STEPS // steps)))
     renew_norms(model, _prepared(images, prepare))
     recipe = Recipe(epochs, batch_size, lr, seed=seed)
-    rates = partial(learning_rates, decay=DECAY)
+    rates = partial(learning_rates, decay=plan.decay)
     return ImageClassifier(model, images.classes, recipe, prepare, rates)
 
 

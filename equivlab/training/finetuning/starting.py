@@ -6,9 +6,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from equivlab.transfer.heads import replace_head
+from equivlab.transfer.staging import stages
 from equivlab.weights.preparation import Step
 from equivlab.weights.pretrained import ModelCard, load_pretrained
 
@@ -24,7 +26,7 @@ def begin(
 
     The first filters are shared out equally where there are more channels than before, so gray
     images saved as colors give what they gave, and summed where there are fewer. The last layer
-    is new, unless the classes have the same names.
+    is new, unless the classes have the same names, in whatever order.
 
     Args:
         start: a name of `pretrained_names`, or a file with a card.
@@ -37,7 +39,7 @@ def begin(
         ValueError: a network of whose channels some other number than one cannot be made.
     """
     trained, card = load_pretrained(start)
-    same = card.classes == classes
+    same = sorted(card.classes) == sorted(classes)
     settings = card.settings | {"in_channels": channels}
     settings |= {"classes": len(classes)} if same else {}
     new = replace(card, settings=settings, classes=classes if same else ())
@@ -48,10 +50,20 @@ def begin(
     )
     if not same:
         replace_head(model, len(classes), seed)
+    elif classes != card.classes:
+        _put_in_order(model, [card.classes.index(name) for name in classes])
     final = replace(
         card, settings=settings | {"classes": len(classes)}, classes=classes, metrics={}, seen={}
     )
     return model, final
+
+
+def _put_in_order(model: nn.Module, rows: list[int]) -> None:
+    """The rows of the last layer in another order."""
+    head = list(stages(model).values())[-1][-1]
+    with torch.no_grad():
+        for parameter in head.parameters(recurse=False):
+            parameter.copy_(parameter[rows].clone())
 
 
 def _fitted(old: Tensor, wanted: Tensor) -> Tensor:

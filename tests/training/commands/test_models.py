@@ -23,6 +23,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("commands")
     write_folder(root / "photos")
     trained(root / "start.safetensors", CLASSES)
+    (root / "shelf" / "lenses").mkdir(parents=True)
+    trained(root / "shelf" / "lenses" / "model.safetensors", CLASSES)
     return root
 
 
@@ -78,6 +80,7 @@ def test_audit_of_a_network_of_ones_own(home: Path, capsys: pytest.CaptureFixtur
         ("my_network:number", "gives no torch.nn.Module. my_network has make"),
         ("my_network:nothing", "gives no torch.nn.Module"),
         ("no_network:make", "no_network cannot be imported"),
+        ("torch.nn:Linear", r"cannot be called without arguments .* needs none"),
     ):
         with pytest.raises(SystemExit, match=words):
             main(["audit", name, "--images", "photos"])
@@ -94,6 +97,10 @@ def test_audit_of_a_network_of_ones_own(home: Path, capsys: pytest.CaptureFixtur
         (["finetune", "photo"], r"no folder photo\. Is its name right"),
         (["finetune", "photos", "--from", "lenses"], r"no weights lenses: .*lenses-ii-p4m"),
         (["audit", "start.safetensors", "--images", "photo"], "no file or folder photo"),
+        (["predict", "start.safetensors", "start.safetensors"], r"no image that is read here"),
+        (["predict", "shelf", "photos"], r"no weights shelf: .* Did you mean shelf/lenses\?"),
+        (["finetune", "photos", "--out", "start.safetensors"], r"below a file, .*another name"),
+        (["simulate", "start.safetensors", "--count", "3"], r"is a file, and a folder is wanted"),
     ],
 )
 def test_a_slip_in_a_name_is_one_line(arguments: list[str], words: str) -> None:
@@ -109,6 +116,9 @@ def test_a_slip_in_a_name_is_one_line(arguments: list[str], words: str) -> None:
         ["finetune", "photos", "--form", "lenses"],
         ["finetune", "photos", "--epochs", "many"],
         ["finetune", "photos", "--epochs", "0"],
+        ["finetune", "photos", "--lr", "nan"],
+        ["finetune", "photos", "--seed", "-1"],
+        ["predict", "start.safetensors", "photos", "--out", "photos"],
         ["predict", "start.safetensors"],
         ["predict", "start.safetensors", "photos", "--batch-size", "0"],
         ["audit", "start.safetensors", "--images", "photos", "--group", "P5"],

@@ -92,6 +92,77 @@ def test_archives_of_arrays(tmp_path: Path, column: bool) -> None:
         gather(path, progress=False)
 
 
+X = np.stack([pattern(k, n) for k in (0, 1) for n in range(10)]).astype(np.float32)
+Y = np.repeat([0, 1], 10)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (X.astype(">f4"), Y.astype(">i8")),
+        ((X * 65535).astype(">u2"), Y[:, None].astype(">i2")),
+        (X.astype(np.float64), Y.astype(float)[:, None]),
+        (X[..., None], Y == 1),
+    ],
+    ids=["big-endian", "big-endian bytes", "columns of floats", "truths"],
+)
+def test_numbers_of_all_kinds(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    np.savez(tmp_path / "set.npz", train_images=images, train_labels=labels)
+    found = gather(tmp_path / "set.npz", progress=False)
+    for name, image, label in zip(found.names, found.images, found.labels, strict=True):
+        n = int(name.removeprefix("train_images[").removesuffix("]"))
+        assert label == Y[n]
+        assert np.abs(image[0].numpy() - X[n]).max() < 1e-4
+
+
+def test_a_gap_in_an_array_is_left_out(tmp_path: Path) -> None:
+    images = X.copy()
+    images[3, 2, 2] = np.nan
+    np.savez(tmp_path / "set.npz", train_images=images, train_labels=Y)
+    with pytest.warns(UserWarning, match=r"Left out: train_images\[3\] has NaN"):
+        found = gather(tmp_path / "set.npz", progress=False)
+    assert len(found.names) == 19
+    assert "train_images[3]" not in found.names
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"train_labels": Y + 1}, r"no 0, and 2 is the largest; .*np\.unique"),
+        ({"train_labels": np.array(CLASSES)[Y]}, r"np\.unique\(names, return_inverse=True\)"),
+        ({"train_labels": Y[1:]}, r"one for each of the 20 images; got \(19,\)"),
+        ({"train_labels": np.eye(2)[Y]}, r"labels\.argmax\(1\)"),
+        ({"train_images": X[:, None].repeat(3, 1)}, r"channels last; .*np\.moveaxis"),
+        ({"train_images": X[0]}, r"\(N, H, W\) or \(N, H, W, C\); got \(17, 17\)"),
+        ({"test_images": X, "test_labels": Y + 3}, "part test has the class 3, and .* has 0, 1"),
+        ({"test_images": X[:2], "test_labels": Y[:2]}, r"part test has no image of 1\. Add some"),
+    ],
+)
+def test_slips_in_archives(tmp_path: Path, arrays: dict[str, np.ndarray], words: str) -> None:
+    np.savez(tmp_path / "set.npz", **({"train_images": X, "train_labels": Y} | arrays))
+    with pytest.raises(ValueError, match=words):
+        gather(tmp_path / "set.npz", progress=False)
+
+
+def test_slips_in_the_names_of_folders(tmp_path: Path) -> None:
+    write_folder(tmp_path / "a" / "Train", 8, junk=False)
+    write_folder(tmp_path / "a" / "Test", 4, junk=False)
+    found = gather(tmp_path / "a", progress=False)  # however they are written
+    assert {found.names[n].split("/")[0] for n in found.parts["test"]} == {"Test"}
+    (tmp_path / "a" / "Test" / "bars").rename(tmp_path / "a" / "Test" / "bar")
+    with pytest.raises(ValueError, match=r"Test has the class bar, and .*Train has bars, dots"):
+        gather(tmp_path / "a", progress=False)
+    shutil.rmtree(tmp_path / "a" / "Test" / "bar")
+    with pytest.raises(FileNotFoundError, match=r"class 'bars' has no images in .*Test"):
+        gather(tmp_path / "a", progress=False)
+    shutil.move(tmp_path / "a" / "Train", tmp_path / "a" / "val")
+    with pytest.raises(FileNotFoundError, match=r"has .* and no folder train\. Call what"):
+        gather(tmp_path / "a", progress=False)
+    write_folder(tmp_path / "b", 8, junk=False)
+    (tmp_path / "b" / "dots").rename(tmp_path / "b" / "test")  # a class may have that name
+    assert gather(tmp_path / "b", progress=False).classes == ("bars", "test")
+
+
 def test_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no folder .*missing\. Is its name right"):
         gather(tmp_path / "missing", progress=False)
@@ -108,3 +179,5 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         gather(tmp_path / "odd", progress=False)
     with pytest.raises(ValueError, match=r"are allowed\. Take a smaller --size"):
         gather(tmp_path / "few", size=30_000, progress=False)
+    with pytest.raises(ValueError, match="8 pixels or more; got a size of 7"):
+        gather(tmp_path / "few", size=7, progress=False)

@@ -12,12 +12,14 @@ pytest.importorskip("lightning")
 
 from lightning.pytorch.callbacks import Callback
 
+from equivlab.data.sets import InUseError, locked
 from equivlab.groups import P4
 from equivlab.models.resnet import ResNet18
-from equivlab.training.finetuning import FineTuned, begin, exporting, finetune
-from equivlab.training.finetuning.running import thawing
+from equivlab.training.finetuning import FineTuned, begin, exporting, finetune, schedule_for
+from equivlab.training.finetuning.schedule import FEW, Schedule
 from equivlab.training.finetuning.starting import size_of, steps_for
 from equivlab.training.lightning import GradualUnfreezing
+from equivlab.transfer import learning_rates
 from equivlab.weights import ModelCard, load_classifier, load_pretrained, read_tensors
 from tests.training.finetuning.mixed import CLASSES, SIDE, trained, write_folder
 
@@ -88,13 +90,32 @@ def test_a_stopped_run_goes_on_to_the_same_end(
 
 def test_stages_thaw_from_the_head_down() -> None:
     model = ResNet18(P4, width=4)
-    plan = thawing(model, 20)
+    few = Schedule(0.25, 0.6, 0.5)
+    plan = few.thawing(model, 20)
     order = [stage for epoch in sorted(plan) for stage in plan[epoch]]
     assert order == ["layer4", "layer3", "layer2", "layer1", "stem"]
     assert min(plan) == 5
     assert max(plan) == 12
-    assert set(thawing(model, 1)) == {0, 1} or set(thawing(model, 1)) <= {0, 1}
-    assert sum(map(len, thawing(model, 2).values())) == 5
+    assert set(few.thawing(model, 1)) <= {0, 1}
+    assert sum(map(len, few.thawing(model, 2).values())) == 5
+
+
+def test_many_images_hold_nothing_back() -> None:
+    model = ResNet18(P4, width=4)
+    many = schedule_for(FEW * 3, 3)
+    assert set(many.thawing(model, 20)) == {0}
+    assert len({group["lr"] for group in learning_rates(model, 1.0, many.decay)}) == 1
+    few = schedule_for(FEW * 3 - 1, 3)
+    assert few.decay < 1
+    assert max(few.thawing(model, 20)) > 0
+
+
+def test_two_in_one_folder(home: Path, done: FineTuned) -> None:
+    call = (home / "photos", home / "start.safetensors", home / "run")
+    before = done.model.read_bytes()
+    with locked(home / "run" / "training"), pytest.raises(InUseError, match="is being written by"):
+        finetune(*call, **QUICK)  # type: ignore[arg-type]
+    assert done.model.read_bytes() == before
 
 
 def test_gray_images_in_color_give_what_they_gave(home: Path, tmp_path: Path) -> None:
@@ -122,6 +143,9 @@ def test_a_network_of_the_same_classes_keeps_its_head(home: Path) -> None:
     x = torch.rand(2, 1, SIDE, SIDE)
     with torch.no_grad():
         assert torch.equal(same.eval()(x), before(x))
+        turned, card = begin(home / "start.safetensors", ("c", "a", "b"), 1)
+        assert card.classes == ("c", "a", "b")
+        assert torch.equal(turned.eval()(x), before(x)[:, [2, 0, 1]])
     other, _ = begin(home / "start.safetensors", ("a", "b", "d"), 1)
     assert not torch.equal(other.fc.weight, before.fc.weight)  # type: ignore[union-attr]
 
