@@ -57,8 +57,9 @@ def measure(
     Args:
         images: raw.
         prepare: what the network's images go through.
-        kinds: the kind of each image where there are several, as in the names ``kind/class`` of the
-            classes: an image is then held against those of the kind that the network calls it.
+        kinds: of each image, its class, or what comes before the stroke in ``kind/class``, where
+            the classes look very different: an image is then held against those of the class or
+            kind that the network calls it.
 
     Returns:
         ``size`` as rows and columns, ``channels``, and the lowest and highest of each of `traits`;
@@ -112,7 +113,7 @@ def remarks(
 ) -> list[str]:
     """For each image ``(B, C, H, W)`` what is unlike the training images and what to do, or ''.
 
-    With the class that each image is `called`, ``kind/class``, it is held against its kind.
+    With the class that each image is `called` it is held against that class, or its kind.
     """
     said = [""] * len(images)
     if not seen:
@@ -122,12 +123,15 @@ def remarks(
         said = [_of_size(images.shape[-2:], seen["size"])] * len(images)
     flat = images.flatten(1)
     constant = (flat == flat[:, :1]).all(1).tolist()
-    kinds = [name.partition("/")[0] for name in called or [""] * len(images)]
+    known = seen.get("kinds", {})
+    kinds = [
+        name if name in known else name.partition("/")[0] for name in called or [""] * len(images)
+    ]
     for name, values in traits(images, prepare).items():
         if name not in seen or (name == "scale" and prepare.ignores_scale):
             continue
         for n, (value, kind) in enumerate(zip(values.tolist(), kinds, strict=True)):
-            ranges = seen.get("kinds", {}).get(kind)
+            ranges = known.get(kind)
             low, high = (seen if ranges is None else ranges)[name]
             least, most = _allowed(name, low, high)
             if constant[n]:

@@ -23,6 +23,11 @@ def test_an_image_is_held_against_its_kind() -> None:
     assert "in the large of the training" in said[1]
     assert remarks(small[:1], prepare, seen, ["small/one"]) == [""]
     assert remarks(small[:1], prepare, seen, ["other"]) == [""]  # a kind that nobody measured
+    each = ["small/one"] * 10 + ["small/two"] * 10 + ["large/two"] * 20
+    apart = torch.cat([small[:10], small[10:] + 1, large])
+    seen = measure(apart, prepare, each)
+    assert remarks(small[:1], prepare, seen, ["small/one"]) == [""]
+    assert "in the small/two of the training" in remarks(small[:1], prepare, seen, ["small/two"])[0]
 
 
 @pytest.mark.parametrize(

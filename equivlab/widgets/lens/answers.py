@@ -84,7 +84,11 @@ class Jury:
     def remark(self, flux: np.ndarray) -> str:
         """Why the picture is unlike those that a classifier was trained on; empty if it is not."""
         for name, one in self.classifiers.items():
-            (said,) = remarks(torch.from_numpy(flux[None]).float(), one.prepare, one.card.seen)
+            called = None
+            if "kinds" in one.card.seen:  # held against the kind that it is called
+                called = [one.classes[int(self._ask(one, flux[None]).argmax())]]
+            x = torch.from_numpy(flux[None]).float()
+            (said,) = remarks(x, one.prepare, one.card.seen, called)
             if said:
                 return f"{name}: {said}"
         return ""
