@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from equivlab.data.digits import digit_images
 from equivlab.data.physics import physics_families, physics_images
 from equivlab.groups import P4M
 from equivlab.weights import Classifier, UnlikeImagesWarning, load_classifier
@@ -36,7 +37,7 @@ def classifier(request: pytest.FixtureRequest) -> Classifier:
 def test_the_card_says_what_there_is(classifier: Classifier) -> None:
     card = classifier.card
     assert {name.partition("/")[0] for name in card.classes} == set(FAMILIES)
-    assert set(card.seen["kinds"]) == set(FAMILIES)
+    assert set(card.seen["kinds"]) == set(card.classes)
     assert {f"accuracy, {name}" for name in FAMILIES} < set(card.metrics)
     for word in ("seed=0", "epochs", "threads"):
         assert word in card.recipe
@@ -80,6 +81,14 @@ def test_raw_flux_in_any_unit(
     assert answers[0] == answers[1] == answers[2]
 
 
+def test_other_channels(classifier: Classifier, zoo: dict[str, tuple[Tensor, list[str]]]) -> None:
+    x, _ = zoo["galaxies"]
+    gray = classifier.predict(x.expand(-1, 3, -1, -1))
+    assert gray["class"].tolist() == classifier.predict(x)["class"].tolist()
+    with pytest.raises(ValueError, match=r"has \(2, 64, 64\).*images\[:, :1\]"):
+        classifier.predict(x.expand(-1, 2, -1, -1))
+
+
 def as_bytes(x: Tensor) -> Tensor:
     low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
     return ((x - low) / (high - low) * 255).to(torch.uint8)
@@ -90,6 +99,8 @@ UNLIKE = {
     "a family left out": lambda: fresh("diffraction")[0],
     "another size": lambda: fresh("tracks")[0][..., 20:, 20:],
     "a lens on a sky": lambda: fresh("lenses")[0] + 5,
+    "smooth digits": lambda: digit_images(64)[0][:24],
+    "noise": lambda: torch.rand(12, 1, 64, 64, generator=torch.Generator().manual_seed(0)),
     "nothing": lambda: torch.zeros(12, 1, 64, 64),
 }
 
