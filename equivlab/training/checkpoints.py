@@ -1,9 +1,10 @@
 """The checkpoints of a run: whole or not at all, with a checksum, the last two and the best.
 
 ``last.ckpt`` is the run after its newest epoch, ``previous.ckpt`` after the one before, and
-``best.ckpt`` the epoch with the best validation AUC. Each is a file of `torch.save` without
-pickled code, so ``torch.load(path, weights_only=True)`` opens it; at its end, in the comment that
-the zip format has a place for, stands the SHA-256 of what comes before.
+``best.ckpt`` the epoch with the best validation AUC (of equal ones the one with the lowest loss).
+Each is a file of `torch.save` without pickled code, so ``torch.load(path, weights_only=True)``
+opens it; at its end, in the comment that the zip format has a place for, stands the SHA-256 of what
+comes before.
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>live</title>
 Object.assign(window, { asked: 0, open_questions: 0, most_open: 0, slow: 0 });
 window.kernel = async (name, message) => {
   if (window.gone) throw new Error("The kernel is gone.");
-  window.asked += 1;
-  window.open_questions += 1;
+  const counts = message?.budget ? 0 : 1;  // what is asked at rest comes beside the questions
+  window.asked += counts;
+  window.open_questions += counts;
   window.last_asked = message;
   window.most_open = Math.max(window.most_open, window.open_questions);
   if (window.deaf) return new Promise(() => {});
@@ -35,7 +36,7 @@ window.kernel = async (name, message) => {
   await new Promise((go) => setTimeout(go, window.slow));
   const reply = await fetch("/", { method: "POST", body: JSON.stringify([name, message]) });
   const [content, buffers] = await reply.json();
-  window.open_questions -= 1;
+  window.open_questions -= counts;
   const unpack = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
   return [content, buffers.map((text) => new DataView(unpack(text)))];
 };

@@ -150,9 +150,12 @@ def test_keys_act_wherever_the_focus_is(lab: Any) -> None:
 
 def test_after_a_restart_of_the_kernel_no_number_is_stale(lab: Any) -> None:
     """The globe and the shape say at once that no kernel answers."""
+    sphere = lab.locator(".equivlab-sphere")
+    sphere.locator("canvas[tabindex]").focus()
+    lab.keyboard.press("r")  # another test may have turned it
+    lab.wait_for_selector(".equivlab-sphere canvas[data-settled=true][data-angle='0.000']")
     lab.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
     lab.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)
-    sphere = lab.locator(".equivlab-sphere")
     sphere.locator("canvas[tabindex]").focus()
     lab.keyboard.press("Shift+ArrowRight")
     lab.wait_for_selector(".equivlab-sphere canvas[data-silent=true]")

@@ -70,9 +70,10 @@ def finetune(
 ) -> FineTuned:
     """Take a trained network to the images in a folder of classes, and judge it.
 
-    The statistics of its batch norms are measured anew, the head learns first, then stage after
-    stage from the head down, each with half the rate of the next (Howard & Ruder, ACL 2018). The
-    epoch with the best validation AUC is kept. Run the same call again after a kill: it goes on.
+    The statistics of its batch norms are measured anew. With few images the head learns first, then
+    stage after stage from the head down, each with half the rate of the next (Howard & Ruder, ACL
+    2018); with many all learn at once (`schedule_for`). The epoch with the best validation AUC is
+    kept, among equals that of the lowest loss. Run the same call again after a kill: it goes on.
 
     Args:
         folder: a folder for each class, or an archive; see `gather`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from equivlab.training.checkpoints import BEST, LAST, PREVIOUS, Content, write_checkpoint
 
-__all__ = ["BestAndLast", "WholeFiles"]
+__all__ = ["BestAndLast", "WholeFiles", "merit"]
 
 
 class BestAndLast(Checkpoint):
@@ -30,10 +31,17 @@ class BestAndLast(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Lightning calls this one after the classifier has added its row to the curve."""
         curve: Any = pl_module.curve
-        values = [row["val_auc"] for row in curve]
-        if values[-1] > max(values[:-1], default=-1.0):
+        if all(merit(curve[-1]) > merit(row) for row in curve[:-1]):
             trainer.save_checkpoint(self.folder / BEST)
         trainer.save_checkpoint(self.folder / LAST)
+
+
+def merit(row: Mapping[str, float]) -> tuple[float, float]:
+    """By what the best epoch is chosen: the validation AUC, and among equals the loss.
+
+    Few or easy images have an AUC of 1 while the scores of most are still on one side.
+    """
+    return row["val_auc"], -row["val_loss"]
 
 
 class WholeFiles(TorchCheckpointIO):

@@ -27,7 +27,7 @@ from equivlab.training.fingerprints import fingerprint
 from equivlab.training.lightning.averaging import EqualWeightAveraging
 from equivlab.training.lightning.classifier import ImageClassifier
 from equivlab.training.lightning.data import ImageData, Part, agreed
-from equivlab.training.lightning.keeping import BestAndLast
+from equivlab.training.lightning.keeping import BestAndLast, merit
 from equivlab.training.lightning.machine import Machine, quiet
 from equivlab.training.lightning.stopping import EndsWithParent
 
@@ -210,7 +210,7 @@ def _finish(classifier: ImageClassifier, folder: Path, write: bool) -> FitReport
     The curve comes from the checkpoint: with several processes this one did not train itself.
     """
     curve: list[dict[str, float]] = read_checkpoint(folder / LAST)["curve"]
-    row = max(curve, key=lambda row: row["val_auc"])
+    row = max(curve, key=merit)
     try:
         best = read_checkpoint(folder / BEST)
         if best["epoch"] != row["epoch"]:

@@ -40,16 +40,19 @@ class LiveView(anywidget.AnyWidget):
     What it shows can be taken along: `to_png`, `to_gif`, `to_html`.
     """
 
+    _made_layout: Any = None  # until it is made
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._made_layout = self.layout
 
     def close(self) -> None:
         """Let it go, and the layout that was made for it, which ipywidgets would keep for ever."""
-        layout = self.layout
+        made = self._made_layout
+        own = made is not None and made is self.layout  # and not one that other widgets share
         super().close()
-        if layout is self._made_layout:  # and not one that other widgets share
-            layout.close()
+        if own:
+            made.close()
 
     def figure(self) -> Figure:
         """What it shows now, drawn by matplotlib."""

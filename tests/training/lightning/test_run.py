@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from lightning.pytorch.callbacks import Callback
 from equivlab.data.sets import Batches
 from equivlab.groups import P4M
 from equivlab.training import ImageClassifier, Machine, Recipe, fit_lightning, predict
+from equivlab.training.lightning.keeping import BestAndLast, merit
 from equivlab.training.lightning.recipe import turn_and_mirror
 from tests.forking import needs_fork
 from tests.training.small_runs import CPU, go, plain, small, striped
@@ -35,6 +38,21 @@ def test_it_learns_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     assert [float(r["train_loss"]) for r in rows] == [r["train_loss"] for r in report.curve]
     assert list((tmp_path / "csv").glob("*/metrics.csv"))
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_of_epochs_with_one_area_the_one_of_the_lowest_loss_is_kept(tmp_path: Path) -> None:
+    curve: list[dict[str, float]] = []
+    written: list[str] = []
+    trainer: Any = SimpleNamespace(save_checkpoint=lambda path: written.append(path.name))
+    module: Any = SimpleNamespace(curve=curve)
+    for epoch, loss in enumerate((0.5, 0.7, 0.2, 0.2, 0.1)):
+        curve.append(
+            {"epoch": epoch, "val_auc": (0.9, 1.0, 1.0, 1.0, 0.9)[epoch], "val_loss": loss}
+        )
+        BestAndLast(tmp_path).on_train_epoch_end(trainer, module)
+    kept = ["best.ckpt", "last.ckpt"]
+    assert written == [*kept, *kept, *kept, "last.ckpt", "last.ckpt"]
+    assert max(curve, key=merit)["epoch"] == 2  # what the end of a run looks for
 
 
 def test_numbers_of_numpy() -> None:

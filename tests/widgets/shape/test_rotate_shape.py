@@ -91,7 +91,7 @@ def test_points_turn_exactly_through_a_whole_network() -> None:
         assert float(errors.max()) < 1e-5
     widget.rotation, widget.shape = [0.3, 0.5, -0.2, 0.7], 1
     assert 0 < widget.error() < 1e-5
-    assert widget.views[0].specification()["shown"] == ["colour", "arrows", "ellipsoids"]
+    assert widget._spec["views"][0]["shown"] == ["colour", "arrows", "ellipsoids"]
 
 
 def test_drawn_arrows_and_ellipsoids_turn_as_the_features_do() -> None:
