@@ -105,7 +105,8 @@ def test_on_colab_the_first_cell_keeps_its_torch(
         first, *others = notebook.cells
         assert [cell.source for cell in others] == [cell.source for cell in student.cells]
         assert (
-            f'--constraint kept.txt "equivlab[data,sphere]=={equivlab.__version__}"' in first.source
+            f'--constraint kept.txt "equivlab[data,plotly,sphere]=={equivlab.__version__}"'
+            in first.source
         )
         python = TransformerManager().transform_cell(first.source)
         exec(python[: python.index("get_ipython")], {})
