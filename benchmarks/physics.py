@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from kept import RUNS as ALL_RUNS
-from kept import keep, machine
+from kept import keep, machine, parsed
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
@@ -253,12 +253,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--seed", type=int, default=0, help="of the pre-training")
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(physics_families()))
     parser.add_argument("--workers", type=int, default=1, help="processes that simulate")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    arguments = parsed(parser)
     commands[arguments.what](arguments)
 
 

@@ -24,9 +24,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["PARTS", "ErrorBudget", "error_budget"]
+__all__ = ["EXACT", "PARTS", "ErrorBudget", "error_budget"]
 
 PARTS = ("interpolation", "grid", "model")
+EXACT = 1e-5  # an error below is rounding
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class ErrorBudget:
 
 
 def _short(value: float) -> str:
-    return "0" if value < 1e-5 else f"{value:.2g}"
+    return "0" if value < EXACT else f"{value:.2g}"
 
 
 def error_budget(error: Tensor, resampling: Tensor, finer: Tensor | None) -> ErrorBudget:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from equivlab.equivariance.budget import ErrorBudget, error_budget
+from equivlab.equivariance.budget import EXACT, ErrorBudget, error_budget
 from equivlab.equivariance.error import equivariance_error
 from equivlab.equivariance.finer import oversampled
 from equivlab.equivariance.recording import evaluating, read_layer, record
@@ -36,7 +36,6 @@ __all__ = ["Answer", "SphereEngine"]
 
 
 Shown = SphereMaps | RotationMaps | SpinMaps | HealpixMaps
-EXACT = 1e-5  # an error that is rounding
 LARGEST = 1e6  # an error that a page can read: JSON has no infinity
 AT_ONCE = 16  # channels whose pictures are made together
 COARSE = 10  # signals on SO(3) up to this bandwidth are shown on a grid twice as fine

@@ -81,16 +81,19 @@ class Jury:
         flux = np.stack([self.sky.picture(replace(pose, angle_deg=angle)) for angle in angles])
         return [self._ask(one, flux).tolist() for one in self.classifiers.values()]
 
-    def remark(self, flux: np.ndarray) -> str:
-        """Why the picture is unlike those that a classifier was trained on; empty if it is not."""
-        for name, one in self.classifiers.items():
-            called = None
-            if "kinds" in one.card.seen:  # held against the kind that it is called
-                called = [one.classes[int(self._ask(one, flux[None]).argmax())]]
-            x = torch.from_numpy(flux[None]).float()
-            (said,) = remarks(x, one.prepare, one.card.seen, called)
-            if said:
-                return f"{name}: {said}"
+    def remark(self, flux: np.ndarray, said: list[list[float]]) -> str:
+        """Why the picture is unlike those that a classifier was trained on; empty if it is not.
+
+        Args:
+            flux: the picture ``(C, H, W)``.
+            said: of each classifier its probabilities, for the class that the picture is called.
+        """
+        x = torch.from_numpy(flux[None]).float()
+        for (name, one), chances in zip(self.classifiers.items(), said, strict=True):
+            called = one.classes[chances.index(max(chances))]
+            (unlike,) = remarks(x, one.prepare, one.card.seen, [called])
+            if unlike:
+                return f"{name}: {unlike}"
         return ""
 
     @staticmethod

@@ -183,10 +183,11 @@ class SeeThrough(AskedView):
     def answer(self, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         pose = Pose.of(question)
         flux = self.sky.picture(pose)
+        said = self.jury.say(flux[None])
         critical, caustics = self.sky.curves(pose)
         content: dict[str, Any] = {
-            "said": self.jury.say(flux[None]),
-            "remark": self.jury.remark(flux),
+            "said": said,
+            "remark": self.jury.remark(flux, said),
             "gain": self.sky.magnification(pose),
         }
         if question.get("around"):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from equivlab.equivariance.budget import PARTS, ErrorBudget
+from equivlab.equivariance.budget import EXACT, PARTS, ErrorBudget
 
 __all__ = ["draw_budget"]
 
@@ -36,5 +36,5 @@ def draw_budget(ax: Axes, rows: Sequence[tuple[str, str, ErrorBudget]], most: fl
             ax.barh(row, part, 0.34, left=left, color=face, hatch=stripes, edgecolor=edge, lw=0)
             left += part
         parts = budget.words().replace(", ", " + ")
-        words = f"{whole:.2g} = {parts}" if whole >= 1e-5 else "0 (exact)"
+        words = f"{whole:.2g} = {parts}" if whole >= EXACT else "0 (exact)"
         ax.text(0, row - 0.28, f"{title}: error {words}", fontsize=9, color=colour, va="bottom")
