@@ -12,8 +12,11 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*options: str) -> Iterator[Browser]:
     """The browser of this machine.
+
+    Args:
+        options: for its command line.
 
     Raises:
         SystemExit: there is none.
@@ -23,7 +26,8 @@ def chromium() -> Iterator[Browser]:
         raise SystemExit("This benchmark needs Chromium; on Debian: apt install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=path,
+            args=["--no-sandbox", "--disable-background-networking", *options],
         )
         try:
             yield browser

@@ -4,27 +4,31 @@
 
 Headless Chromium drags in a notebook with our widgets, and with the usual ways to the same
 pictures: `interact` of ipywidgets around matplotlib, and, where they are installed, ipympl and
-plotly's `FigureWidget`. Of each: frames a second while the hand moves, milliseconds from a movement
-to the next frame that shows anything new, how long pictures still change after the hand has let
-go, answers of the kernel a second, and movements a second. On a busy machine all of these are of
-the machine: the last line says its load.
+plotly's `FigureWidget`. Of each: frames a second while the hand moves, milliseconds from a
+movement to the next frame that shows anything new, how long after the hand has let go the picture
+is that of its last pose (of others: still changes), answers of the kernel a second, and movements a
+second. On a busy machine all of these are of the machine: the last line says its load.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import math
 import os
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import websocket
 from browser import chromium
 
 from tests.widgets.lab import KERNEL, lab_server, write_notebook
@@ -91,6 +95,8 @@ def draw(change):
 slider.observe(draw, "value")
 VBox([slider, view])
 """
+DEBUG_PORT = 9377
+PACE = 3.0  # radians a second, so that each movement is of more than a degree
 #: By name: the cell, what it needs, the canvas whose disc is dragged or None for a slider.
 KINDS: dict[str, tuple[str, str, str | None]] = {
     "RotateImage (atlas)": ("RotateImage(model, picture)", "equivlab", ".equivlab-rotate"),
@@ -108,17 +114,36 @@ KINDS: dict[str, tuple[str, str, str | None]] = {
     "ipympl": (IPYMPL, "ipympl", None),
     "plotly FigureWidget": (PLOTLY, "plotly", None),
 }
+# Movements, frames in which a picture changed, when the hand let go, and when first after that the
+# picture was that of its last pose, of widgets that say so.
 WATCH = """(node) => {
-  window.meter = { moves: [], frames: [] };
-  const move = () => window.meter.moves.push(performance.now());
+  const meter = (window.meter = { moves: [], frames: [], end: 0, right: 0 });
+  const canvas = node.querySelector("canvas[data-settled]");
+  const look = () => {
+    if (meter.end && !meter.right && canvas?.dataset.settled === "true")
+      requestAnimationFrame((now) => (meter.right ||= now));
+  };
+  const move = () => meter.moves.push(performance.now());
+  const up = () => {
+    meter.end = performance.now();
+    look();
+  };
   document.addEventListener("pointermove", move, true);
-  const seen = new MutationObserver(() => requestAnimationFrame((now) => {
-    if (window.meter.frames.at(-1) !== now) window.meter.frames.push(now);
-  }));
+  document.addEventListener("pointerup", up, true);
+  const words = "[aria-live], [role=status]"; // for a screen reader, not a picture
+  const spoken = ({ target }) => target.closest(words);
+  const seen = new MutationObserver((changes) => {
+    if (changes.every(spoken)) return;
+    look();
+    requestAnimationFrame((now) => {
+      if (meter.frames.at(-1) !== now) meter.frames.push(now);
+    });
+  });
   const what = { subtree: true, childList: true, attributes: true };
   seen.observe(node, { ...what, attributeFilter: ["data-painted", "src", "d", "href"] });
   window.unwatch = () => {
     document.removeEventListener("pointermove", move, true);
+    document.removeEventListener("pointerup", up, true);
     seen.disconnect();
   };
 }"""
@@ -142,10 +167,32 @@ def path_of(page: Any, cell: Any, canvas: str | None) -> tuple[tuple[float, floa
     """Where the hand goes down, and where it is at a time in seconds."""
     if canvas is not None:
         x, y, far = page.evaluate(DISC, cell.locator(f"{canvas} canvas[tabindex]").element_handle())
-        return (x + far, y), lambda t: (x + far * math.cos(t), y - far * math.sin(t))
+        turn = lambda t: (x + far * math.cos(PACE * t), y - far * math.sin(PACE * t))  # noqa: E731
+        return (x + far, y), turn
     box = cell.locator(".noUi-handle").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    return (x, y), lambda t: (x + 200 * (1 - math.cos(t)), y)
+    return (x, y), lambda t: (x + 200 * (1 - math.cos(PACE * t)), y)
+
+
+def hand(url: str, at: Callable[[float], tuple[float, float]], seconds: float) -> None:
+    """A mouse that moves 60 times a second, whether or not the page has seen its last movement.
+
+    Playwright's own waits for an answer before it moves again, so that it, and not the page, would
+    set the pace; this one speaks to the browser itself, and reads no answers before the end.
+    """
+    pages = json.load(urlopen(f"http://127.0.0.1:{DEBUG_PORT}/json"))
+    target = next(one["webSocketDebuggerUrl"] for one in pages if one["url"] == url)
+    speech = websocket.create_connection(target, suppress_origin=True)
+    count, began = round(60 * seconds), time.perf_counter()
+    for n in range(count):
+        time.sleep(max(0.0, n / 60 - (time.perf_counter() - began)))
+        x, y = at(time.perf_counter() - began)
+        event = {"type": "mouseMoved", "button": "left", "buttons": 1, "x": x, "y": y}
+        command = {"id": n + 1, "method": "Input.dispatchMouseEvent", "params": event}
+        speech.send(json.dumps(command))
+    while json.loads(speech.recv()).get("id") != count:
+        pass
+    speech.close()
 
 
 def drag(page: Any, cell: Any, canvas: str | None, seconds: float) -> dict[str, Any]:
@@ -158,10 +205,7 @@ def drag(page: Any, cell: Any, canvas: str | None, seconds: float) -> dict[str, 
     before = answered()
     page.mouse.move(x, y)
     page.mouse.down()
-    began = time.perf_counter()
-    while (now := time.perf_counter() - began) < seconds:
-        page.mouse.move(*at(now))
-        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - began - now)))
+    hand(page.url, at, seconds)
     page.mouse.up()
     count = -1
     while (frames := page.evaluate("() => window.meter.frames.length")) != count:
@@ -181,7 +225,7 @@ def row_of(name: str, seen: dict[str, Any]) -> str:
     late = waits[min(len(waits) - 1, int(0.95 * len(waits)))]
     rate = 1000 * len(during) / (end - moves[0])
     answers = "" if seen["answers"] is None else f"{seen['answers']:.0f}"
-    lag = max(0.0, frames[-1] - end) if frames else math.nan
+    lag = max(0.0, (seen["right"] or frames[-1]) - seen["end"]) if frames else math.nan
     return (
         f"{name},{rate:.0f},{statistics.median(waits):.0f},{late:.0f},{lag:.0f},{answers},"
         f"{1000 * len(moves) / (end - moves[0]):.0f}"
@@ -191,12 +235,20 @@ def row_of(name: str, seen: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=5.0)
-    seconds = parser.parse_args().seconds
-    kinds = {name: one for name, one in KINDS.items() if importlib.util.find_spec(one[1])}
+    parser.add_argument("--only", default="", help="those with this in their name")
+    arguments = parser.parse_args()
+    kinds = {
+        name: one
+        for name, one in KINDS.items()
+        if importlib.util.find_spec(one[1]) and arguments.only in name
+    }
     folder = Path(tempfile.mkdtemp())
     write_notebook(folder / "all.ipynb", [BEGIN, *(source for source, _, _ in kinds.values())])
-    with lab_server(folder) as address, chromium() as browser:
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    with (
+        lab_server(folder) as address,
+        chromium(f"--remote-debugging-port={DEBUG_PORT}") as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1200, "height": 1000}, reduced_motion="reduce")
         page.goto(f"{address}doc/tree/all.ipynb?reset", timeout=120_000)
         ready = "() => window.jupyterapp?.shell.currentWidget?.content?.activeCell"
         page.wait_for_function(ready, timeout=120_000)
@@ -207,7 +259,7 @@ def main() -> None:
         for n, (name, (_, _, canvas)) in enumerate(kinds.items(), 1):
             cell = page.locator(".jp-Notebook .jp-Cell").nth(n)
             cell.locator(f"{canvas} canvas[data-painted]" if canvas else ".noUi-handle").wait_for()
-            print(row_of(name, drag(page, cell, canvas, seconds)), flush=True)
+            print(row_of(name, drag(page, cell, canvas, arguments.seconds)), flush=True)
     print(f"# load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; not installed: "
           f"{', '.join(name for name in KINDS if name not in kinds) or 'none'}")  # fmt: skip
 

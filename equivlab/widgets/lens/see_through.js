@@ -1,6 +1,6 @@
 // @ts-check
 // The page of SeeThrough: a piece of sky whose parts one drags. The kernel shoots the rays and asks
-// the networks, one question at a time; without a kernel the sky turns in recorded steps.
+// the networks, the latest question first; without a kernel the sky turns in recorded steps.
 
 import { bearing, CanvasView, page } from "../page/canvas_view.js";
 import { aligned, BOLD, bytes, DEGREES, describe, element, SMALL } from "../page/elements.js";

@@ -15,8 +15,9 @@ __all__ = ["AskedView"]
 class AskedView(LiveView):
     """A widget that answers questions of its page, by anywidget's own commands.
 
-    Each view of the widget has one question on its way at most, and anywidget gives each its own
-    name, so no answer reaches another view and nothing queues up behind a slow network.
+    Each view of the widget has one question on its way, or where answers are quick a few, and
+    anywidget gives each its own name, so no answer reaches another view and nothing queues up
+    behind a slow network.
     """
 
     def answer(self, question: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

@@ -1,15 +1,18 @@
 // @ts-check
 // Questions to the kernel: one is on its way at a time, and when its answer comes only the latest
-// of those that have come up meanwhile is asked, so nothing queues up.
+// of those that have come up meanwhile is asked, so nothing queues up. Where answers are quick most
+// of the wait is the way there and back: then several are on their way, evenly spread.
 
 const PATIENCE = 500; // ms without an answer after which a page says so, if answers are quick
 const RETRY = 10_000; // ms after which a question counts as lost
+const QUICK = 150; // ms that an answer takes at most for more than one question to be on its way
 
 /**
  * @typedef {(name: string, message: any, options: { signal: AbortSignal }) => Promise<[any, DataView[]]>} Invoke
  * @typedef {object} Listener
  * @property {(answer: any, buffers: DataView[], question: any) => void} hear an answer has come
  * @property {() => void} changed `silent` has changed
+ * @typedef {{ question: any, began: number }} Open
  */
 
 /** One view's questions; `invoke` gives each its own id, so that no view takes another's answer. */
@@ -17,9 +20,11 @@ export class KernelLoop {
   /**
    * @param {Invoke | undefined} invoke of anywidget, or of the stand-in of an exported page
    * @param {Listener} listener
+   * @param {number} [most] questions on their way, where answers are quick
    */
-  constructor(invoke, listener) {
+  constructor(invoke, listener, most = 2) {
     this.invoke = invoke;
+    this.most = most;
     this.listener = listener;
     this.closing = new AbortController();
     this.silent = !invoke; // no kernel, or one that is busy
@@ -28,8 +33,8 @@ export class KernelLoop {
     this.wait = undefined; // ms that the last answer took
     /** @type {any} */
     this.latest = undefined;
-    /** @type {{ question: any, began: number } | undefined} */
-    this.open = undefined;
+    /** @type {Open[]} */
+    this.open = []; // on their way, the oldest first
     this.settled = "";
   }
 
@@ -38,9 +43,13 @@ export class KernelLoop {
     this.settled = JSON.stringify(question);
   }
 
-  /** Whether the last answer was to this question. @param {any} question */
-  isSettled(question) {
-    return this.settled === JSON.stringify(question);
+  /** Whether the last answer was to this question, or that to `newest` will be.
+   * @param {any} question
+   * @param {Open} [newest] what is on its way
+   */
+  isSettled(question, newest) {
+    const known = newest ? JSON.stringify(newest.question) : this.settled;
+    return known === JSON.stringify(question);
   }
 
   /** This is to be known now; it is asked unless the answer is here. @param {any} question */
@@ -50,37 +59,49 @@ export class KernelLoop {
   }
 
   next() {
-    if (this.isSettled(this.latest) || this.closing.signal.aborted) return;
-    const lost = this.silent && this.open && performance.now() - this.open.began > RETRY;
-    if (this.open && !lost) return;
-    const open = { question: this.latest, began: performance.now() };
-    this.open = open;
+    clearTimeout(this.following);
+    const now = performance.now();
+    const age = now - (this.open.at(-1)?.began ?? now);
+    if (this.silent && age > RETRY) this.open = []; // lost
+    const newest = this.open.at(-1);
+    if (this.closing.signal.aborted || this.isSettled(this.latest, newest)) return;
+    if (newest) {
+      const { wait = QUICK } = this;
+      if (this.open.length >= this.most || wait >= QUICK) return;
+      if (age < wait / this.most) {
+        this.following = setTimeout(() => this.next(), wait / this.most - age);
+        return;
+      }
+    }
+    const open = { question: this.latest, began: now };
+    this.open.push(open);
     this.asked += 1;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.tell(true), Math.max(PATIENCE, 3 * (this.wait ?? 0)));
     this.send(open);
   }
 
-  /** @param {{ question: any, began: number }} open */
+  /** @param {Open} open */
   async send(open) {
     try {
       if (!this.invoke) throw new Error("no kernel");
       const { signal } = this.closing;
       const [answer, buffers] = await this.invoke("ask", open.question, { signal });
       if (signal.aborted) return;
-      if (open === this.open) this.take(open, answer, buffers);
+      if (this.open.includes(open)) this.take(open, answer, buffers);
     } catch {
-      if (open !== this.open || this.closing.signal.aborted) return;
-      this.open = undefined; // the next question tries again
+      if (!this.open.includes(open) || this.closing.signal.aborted) return;
+      this.open = []; // the next question tries again
       clearTimeout(this.timer);
       this.tell(true);
     }
   }
 
-  /** @param {{ question: any, began: number }} open @param {any} answer @param {DataView[]} buffers */
-  take({ question, began }, answer, buffers) {
-    clearTimeout(this.timer);
-    this.open = undefined;
+  /** @param {Open} open @param {any} answer @param {DataView[]} buffers */
+  take(open, answer, buffers) {
+    const { question, began } = open;
+    this.open = this.open.slice(this.open.indexOf(open) + 1); // a kernel answers in order
+    if (!this.open.length) clearTimeout(this.timer);
     this.answered += 1;
     this.wait = performance.now() - began;
     this.settle(question);
@@ -98,6 +119,7 @@ export class KernelLoop {
 
   close() {
     clearTimeout(this.timer);
+    clearTimeout(this.following);
     this.closing.abort();
   }
 }

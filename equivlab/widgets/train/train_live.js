@@ -44,10 +44,14 @@ class TrainView extends CanvasView {
       filters: new Tile(colours, spec.filters.at(-1)),
       maps: new Tile(colours, spec.maps.at(-1)),
     };
-    this.loop = new KernelLoop(this.invoke, {
-      hear: () => this.redraw(),
-      changed: () => this.redraw(),
-    });
+    this.loop = new KernelLoop(
+      this.invoke,
+      {
+        hear: () => this.redraw(),
+        changed: () => this.redraw(),
+      },
+      1,
+    );
     this.asked = 0;
     this.held = false;
     /** @type {ReturnType<typeof setInterval> | undefined} */

@@ -213,14 +213,17 @@ def test_the_globe_shows_the_turned_signal(
 
 
 def test_nothing_queues_up(opened: Callable[..., Open], address: str) -> None:
-    """With a slow kernel: one question at a time, whatever the hand does, and the last is asked."""
+    """With a slow kernel: one question at a time, whatever the hand does, and the last is asked.
+
+    Before the page knows that it is slow, up to three may have set out.
+    """
     view = opened(address)
     view.page.evaluate("() => { window.slow = 400; }")
     began = time.perf_counter()
     view.drag(100, 60, steps=40)
     view.settle()
     asked, took = view.page.evaluate("() => asked"), time.perf_counter() - began
-    assert 1 <= asked <= took / 0.4 + 1
+    assert 1 <= asked <= took / 0.4 + 3
     assert view.data("asked") == view.data("answered") == str(asked)
 
 

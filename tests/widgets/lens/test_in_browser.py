@@ -155,4 +155,4 @@ def test_the_sky_turns_under_the_hand(held: Any) -> None:
         held.keyboard.press(key)
         held.wait_for_function(f"() => window.model.get('{name}') === {json.dumps(wanted)}")
     settled(held)
-    assert held.evaluate("() => window.most_open") == 1
+    assert held.evaluate("() => window.most_open") <= 2

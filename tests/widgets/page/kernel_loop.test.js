@@ -56,6 +56,76 @@ test("one question is on its way, and the latest is next", async () => {
   loop.close();
 });
 
+test("where answers are quick a second one sets out half-way, and no third", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const settle = async () => {
+    for (let n = 0; n < 4; n++) await Promise.resolve();
+  };
+  const { loop, questions, heard } = made();
+  loop.ask({ n: 1 });
+  now = 60;
+  questions[0].answer("one");
+  await settle();
+  assert.equal(loop.wait, 60);
+  loop.ask({ n: 2 });
+  now = 70;
+  for (const n of [3, 4]) loop.ask({ n });
+  assert.equal(questions.length, 2); // not yet half-way
+  now = 90;
+  t.mock.timers.tick(20);
+  assert.deepEqual(questions[2].question, { n: 4 });
+  now = 119;
+  loop.ask({ n: 5 });
+  t.mock.timers.tick(50);
+  assert.equal(questions.length, 3);
+  loop.ask({ n: 4 }); // is on its way
+  questions[1].answer("two");
+  await settle();
+  assert.equal(questions.length, 3);
+  questions[2].answer("four");
+  await settle();
+  assert.deepEqual(
+    heard.map(([question]) => question.n),
+    [1, 2, 4],
+  );
+  assert.ok(loop.isSettled({ n: 4 }));
+  loop.close();
+});
+
+test("where answers are slow nothing overtakes: one question at a time", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { loop, questions } = made();
+  loop.ask({ n: 1 });
+  now = 200;
+  questions[0].answer("one");
+  for (let n = 0; n < 4; n++) await Promise.resolve();
+  loop.ask({ n: 2 });
+  now = 390;
+  loop.ask({ n: 3 });
+  t.mock.timers.tick(190);
+  assert.equal(questions.length, 2);
+  loop.close();
+});
+
+test("the newer answer comes first: the older one is not heard after it", async () => {
+  const { loop, questions, heard } = made();
+  loop.wait = 1;
+  loop.ask({ n: 1 });
+  await new Promise((go) => setTimeout(go, 5));
+  loop.ask({ n: 2 });
+  assert.equal(questions.length, 2);
+  questions[1].answer("two");
+  await breathe();
+  questions[0].answer("one");
+  await breathe();
+  assert.deepEqual(heard, [[{ n: 2 }, "two"]]);
+  loop.close();
+});
+
 test("back where it was before the answer came, it asks again", async () => {
   const { loop, questions } = made();
   loop.settle({ n: 0 });
@@ -104,6 +174,20 @@ test("a kernel that is silent for long is told, and its late answer still counts
   await Promise.resolve();
   assert.equal(loop.silent, false);
   assert.equal(heard.length, 1);
+});
+
+test("a question without an answer for long is asked again, also the same one", async (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { loop, questions } = made();
+  loop.ask({ n: 1 });
+  now = 11_000;
+  loop.ask({ n: 1 });
+  assert.equal(questions.length, 1); // it has not been told that the kernel is silent
+  loop.tell(true);
+  loop.ask({ n: 1 });
+  assert.equal(questions.length, 2);
+  loop.close();
 });
 
 test("closed, it hears and asks nothing more", async () => {
