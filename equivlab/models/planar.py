@@ -28,7 +28,9 @@ __all__ = ["DigitCNN", "P4CNN", "Z2CNN", "smooth_network"]
 # Fields that give about as many parameters.
 WIDTHS = {"None": 20, "P4": 10, "P4M": 7, "P6": 8, "P6M": 5}
 PARAMETERS = 25_000  # as many, of all other groups
-POOL_AFTER = 2
+# After which layers pixels are halved. Filters of harmonics cost most on the largest maps;
+# functions on the circle keep theirs, for between quarter turns half of them double the error.
+POOL_AFTER, FINE_POOL_AFTER = (2,), (1, 3)
 DROP_AFTER = (1, 3, 4, 5, 6)
 
 
@@ -44,8 +46,10 @@ class DigitCNN(nn.Module):
 
     Where filters are circular harmonics (`Cyclic(n)`, `Dihedral(n)`, `SO2`, `O2`) all convolutions
     are 5×5 and keep the size, for what a square frame cuts off would change in free turns; the
-    maximum is a blur. The law is then exact at quarter turns, and in between the scores of a smooth
-    picture are off by 1 to 5 %, those of P4 by 20 %.
+    maximum is a blur, and C_n and D_n take it after the first layer and after the third. The law is
+    then exact at quarter turns, and in between the scores of a smooth picture are off by 1 to 5 %,
+    those of P4 by 4 %, before training; what learning makes of it stands in
+    ``docs/notes/rotated-mnist.md``.
 
     Args:
         group: a point group, `SO2` or `O2`, or None for ordinary layers (the paper's Z2CNN).
@@ -87,13 +91,14 @@ class DigitCNN(nn.Module):
 
         layers: list[nn.Module] = []
         margin = parts.kernel_size // 2 if parts.steerable else 0
+        fine = parts.steerable and isinstance(group, PointGroup)
         for number in range(1, 7):
             before = in_channels if number == 1 else widths[number - 2]
             width = widths[number - 1]
             make = parts.lift if number == 1 else parts.conv
             conv = make(before, width, parts.kernel_size, padding=margin, bias=True)
             layers += [conv, parts.norm(width), parts.bend(width)]
-            if number == POOL_AFTER:
+            if number in (FINE_POOL_AFTER if fine else POOL_AFTER):
                 layers.append(_halve(parts, width))
             if dropout and number in DROP_AFTER:
                 layers.append(nn.Dropout(dropout))

@@ -58,6 +58,8 @@ class PlanarConv(PlanarWindow, ExactTables, FieldModule):
     in_field: ScalarMaps | RegularMaps
     out_field: RegularMaps
     bias_index: Tensor
+    filter_index: Tensor
+    filter_basis: Tensor
     rectified: bool = False  # a ReLU belongs to it; see `equivlab.nn.fuse`
 
     def __init__(
@@ -164,6 +166,15 @@ class PlanarConv(PlanarWindow, ExactTables, FieldModule):
     def _expand(self, weight: Tensor) -> Tensor:
         tables = [getattr(self, name) for name in self.filters.names]
         return self.filters.expand(weight, *tables)
+
+    def filters_of(self, weight: Tensor, count: int, order: Tensor) -> Tensor:
+        """Numbers for each pixel of the first `count` orientations of each filter.
+
+        Those of filters that have no others as they are, else with their maps in this order.
+        """
+        if not isinstance(self.filters, SteerableOrbit):
+            return weight
+        return self.filters.expand_first(weight, self.filter_index, self.filter_basis, count, order)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve: ``(B, I, [G,] H, W)`` to ``(B, O, G, H', W')``."""

@@ -13,7 +13,7 @@ from equivlab.fields import RegularMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.base import FieldModule, integer
 
-__all__ = ["GroupInduce", "GroupRestrict"]
+__all__ = ["GroupInduce", "GroupRestrict", "cosets"]
 
 
 class GroupRestrict(FieldModule):
@@ -45,10 +45,10 @@ class GroupRestrict(FieldModule):
 
     def __init__(self, group: PointGroup, subgroup: PointGroup, channels: int) -> None:
         channels = integer(channels, "channels", type(self).__name__)
-        cosets = _cosets(group, subgroup)
-        fields = RegularMaps(group, channels), RegularMaps(subgroup, channels * len(cosets))
+        parts = cosets(group, subgroup)
+        fields = RegularMaps(group, channels), RegularMaps(subgroup, channels * len(parts))
         super().__init__(*fields)
-        self._order = [g for coset in cosets for g in coset]
+        self._order = [g for coset in parts for g in coset]
 
     def forward(self, x: Tensor) -> Tensor:
         """Sort the maps of ``(B, C, |G|, H, W)`` by cosets."""
@@ -85,16 +85,16 @@ class GroupInduce(FieldModule):
 
     def __init__(self, subgroup: PointGroup, group: PointGroup, channels: int) -> None:
         channels = integer(channels, "channels", type(self).__name__)
-        cosets = _cosets(group, subgroup)
-        if channels % len(cosets):
+        parts = cosets(group, subgroup)
+        if channels % len(parts):
             raise ValueError(
-                f"GroupInduce({subgroup} to {group}) makes one field of {len(cosets)}, so channels "
-                f"must be a multiple of {len(cosets)}; got {channels}."
+                f"GroupInduce({subgroup} to {group}) makes one field of {len(parts)}, so channels "
+                f"must be a multiple of {len(parts)}; got {channels}."
             )
         super().__init__(
-            RegularMaps(subgroup, channels), RegularMaps(group, channels // len(cosets))
+            RegularMaps(subgroup, channels), RegularMaps(group, channels // len(parts))
         )
-        order = [g for coset in cosets for g in coset]
+        order = [g for coset in parts for g in coset]
         self._order = sorted(range(len(order)), key=order.__getitem__)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ class GroupInduce(FieldModule):
         return maps
 
 
-def _cosets(group: PointGroup, subgroup: PointGroup) -> list[list[int]]:
+def cosets(group: PointGroup, subgroup: PointGroup) -> list[list[int]]:
     """The right cosets ``H·t`` as lists ``h·t``, in the order of `subgroup`'s elements ``h``."""
     members = [group.element_of(subgroup, h) for h in subgroup.elements]
     found: list[list[int]] = []

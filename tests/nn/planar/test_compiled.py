@@ -13,16 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from equivlab.groups import P4, P4M, PointGroup
+from equivlab.groups import P4, P4M, P6, Cyclic, Dihedral, PointGroup
 from equivlab.nn import GroupConv2d, LiftingConv2d
+from equivlab.nn.planar.compiled.finer import finer
 from tests.laws import assert_law, relative, sample
 from tests.nn.planar.ways import always, needs_kernel, never
 
 pytestmark = needs_kernel
 
+FINER = [Cyclic(4), Cyclic(8), Dihedral(4), Dihedral(8), Cyclic(12), Dihedral(12)]
+
 LAYERS = st.fixed_dictionaries(
     {
-        "group": st.sampled_from([P4, P4M]),
+        "group": st.sampled_from([P4, P4M, *FINER]),
         "ins": st.integers(1, 9),
         "outs": st.integers(1, 9),
         "kernel_size": st.integers(1, 7),
@@ -67,7 +70,8 @@ def derivatives(layer: GroupConv2d, x: Tensor, seed: int) -> list[Tensor]:
     return [y.detach(), *(each.detach() for each in first), *second]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(kind=LAYERS, size=INPUTS, threads=st.integers(1, 2), seed=st.integers(0, 99))
 def test_both_ways_agree(
     kind: dict[str, Any], size: dict[str, int], threads: int, seed: int
@@ -105,6 +109,32 @@ def test_the_law_through_the_kernel(
     with always():
         assert layer.route(x) == "kernel"
         assert_law(layer, x)
+
+
+@pytest.mark.parametrize("group", FINER, ids=str)
+def test_finer_groups_obey_the_law_at_quarter_turns(group: PointGroup) -> None:
+    layer = GroupConv2d(group, 2, 3, 5, padding=2, padding_mode="replicate")
+    x = torch.randn(2, 2, group.order, 9, 9)
+    with always(), torch.no_grad():
+        assert layer.route(x) == "kernel"
+        y = layer(x)
+        for g in P4M.elements if group.has_mirror else P4.elements:
+            h = group.element_of(P4M if group.has_mirror else P4, g)
+            turned = layer(layer.in_field.act(h, x))
+            assert relative(turned, layer.out_field.act(h, y)) <= 2e-6
+
+
+def test_of_finer_groups_a_quarter_turn_of_filters_is_expanded() -> None:
+    """As P4 sees it: the same numbers as the whole bank has in its first orientations."""
+    group = Dihedral(8)
+    layer = GroupConv2d(group, 3, 2, 5)
+    tables = finer(group)
+    assert tables is not None
+    assert (tables.order, tables.copies) == (8, 2)
+    bank = layer.filter_bank()[0].view(2, group.order, 3, group.order, 5, 5)
+    first = layer.filters_of(layer.weight, tables.copies, tables.maps)
+    wanted = bank[:, :2, :, tables.maps]
+    assert torch.equal(first, wanted.reshape(first.shape))
 
 
 def test_bands_and_panels() -> None:
@@ -225,6 +255,12 @@ OTHERS: dict[str, tuple[Any, Any, str]] = {
     "lifting": (lambda: LiftingConv2d(P4M, 4, 4, 3), lambda: torch.randn(1, 4, 9, 9), "lifting"),
     "groups": (lambda: GroupConv2d(P4M, 4, 4, 3, groups=2), None, "groups"),
     "large filters": (lambda: GroupConv2d(P4M, 4, 4, 13, padding=6), None, "kernel_size"),
+    "hexagons": (lambda: GroupConv2d(P6, 4, 4, 3), lambda: torch.randn(1, 4, 6, 15, 15), "P6"),
+    "a third of a turn": (
+        lambda: GroupConv2d(Cyclic(6), 4, 4, 5),
+        lambda: torch.randn(1, 4, 6, 15, 15),
+        "no quarter turns",
+    ),
     "double": (lambda: GroupConv2d(P4M, 4, 4, 3).double(), lambda: _x().double(), "float32"),
     "channels last": (
         lambda: GroupConv2d(P4M, 4, 4, 3),

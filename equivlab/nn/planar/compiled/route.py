@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from equivlab.fields import RegularMaps, ScalarMaps
-from equivlab.groups import P4, P4M
 from equivlab.nn.planar.compiled.direct import packed, problem_of, run
+from equivlab.nn.planar.compiled.finer import Finer, as_copies, as_fields, finer
 from equivlab.nn.planar.compiled.library import load
 from equivlab.nn.planar.compiled.operator import group_conv
 from equivlab.nn.planar.filterbank import Memo
@@ -46,6 +46,9 @@ class Convolution(Protocol):
     def in_field(self) -> ScalarMaps | RegularMaps:
         """What the layer takes."""
 
+    def filters_of(self, weight: Tensor, count: int, order: Tensor) -> Tensor:
+        """Numbers for each tap of the first orientations of each filter, its maps in this order."""
+
 
 def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | None:
     """The convolution by the compiled kernel, or None where the ordinary one is to be taken.
@@ -58,15 +61,30 @@ def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
     """
     if obstacle(layer, x, weight, bias) is not None:
         return None
+    tables = _tables_of(layer)
     x, padding = framed(layer, x)
     geometry = (layer.stride, padding, layer.dilation)
-    given = (x, weight) if bias is None else (x, weight, bias)
-    if _learns(given):
-        y = group_conv(x, weight, bias, *geometry)
-        return F.relu(y) if layer.rectified else y
-    problem = problem_of(x.shape, layer.out_channels, layer.kernel_size, geometry)
-    matrices = layer.matrices.recall(weight, lambda seen: packed(problem, seen))
-    return run(problem, x, matrices, bias, layer.rectified)
+    learning = _learns(x, weight, bias)
+    x = as_copies(x, tables)
+    if bias is not None and tables.copies > 1:
+        bias = bias.repeat_interleave(tables.copies)
+    if learning:
+        filters = layer.filters_of(weight, tables.copies, tables.maps)
+        y = group_conv(x, filters, bias, *geometry)
+        return as_fields(F.relu(y) if layer.rectified else y, tables)
+    outs = layer.out_channels * tables.copies
+    problem = problem_of(x.shape, outs, layer.kernel_size, geometry)
+    matrices = layer.matrices.recall(
+        weight, lambda seen: packed(problem, layer.filters_of(seen, tables.copies, tables.maps))
+    )
+    return as_fields(run(problem, x, matrices, bias, layer.rectified), tables)
+
+
+def _tables_of(layer: Convolution) -> Finer:
+    tables = finer(layer.in_field.group)
+    if tables is None:
+        raise RuntimeError(f"obstacle lets no {layer.in_field.group} through")
+    return tables
 
 
 def framed(layer: Convolution, x: Tensor) -> tuple[Tensor, int]:
@@ -87,7 +105,7 @@ def obstacle(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
         _of_the_layer(layer)
         or next((found for each in given if (found := _of_a_tensor(each))), None)
         or _of_the_moment()
-        or _of_the_size(layer, given)
+        or _of_the_size(layer, x, weight, bias)
     )
 
 
@@ -96,8 +114,8 @@ def _of_the_layer(layer: Convolution) -> str | None:
         return "no compiled kernel"
     if not isinstance(layer.in_field, RegularMaps):
         return "lifting: no multiplication to spare"
-    if layer.in_field.group not in (P4, P4M):
-        return f"{layer.in_field.group}: neither P4 nor P4M"
+    if finer(layer.in_field.group) is None:
+        return f"{layer.in_field.group}: has no quarter turns of square pixels"
     if layer.groups != 1:
         return "groups of channels"
     if layer.kernel_size > LARGEST_KERNEL:
@@ -128,19 +146,32 @@ def _of_the_moment() -> str | None:
     return None
 
 
-def _of_the_size(layer: Convolution, given: tuple[Tensor, ...]) -> str | None:
-    x, weight, *_ = given
+def _of_the_size(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> str | None:
     if not (x.is_contiguous() and weight.is_contiguous()):
         return "not contiguous in memory"
     if torch.get_num_threads() > 1 and parallel() is None:
         return "torch's threads are not to be shared"
-    if not pays(layer, x, _learns(given)):
+    if not pays(layer, x, _learns(x, weight, bias)):
         return "too small to gain"
     return None
 
 
-def _learns(given: tuple[Tensor, ...]) -> bool:
-    return torch.is_grad_enabled() and any(each.requires_grad for each in given)
+def _learns(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    if not torch.is_grad_enabled():
+        return False
+    return x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+
+
+def _pays_in_copies(
+    k: int, fields: int, pixels: int, mirrors: bool, work: int, learning: bool
+) -> bool:
+    """The same for finer groups: maps are sorted before and after, fewer filters are expanded."""
+    if k == 1:
+        return False
+    if not learning:
+        return work >= 1e6 if k <= 3 else fields >= 4 and pixels >= k * k
+    enough = pixels * fields >= (392 if mirrors else 1568) and (mirrors or pixels >= 196)
+    return enough and (work >= (5e6 if mirrors else 1e7) if k <= 3 else fields >= 4)
 
 
 def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
@@ -151,13 +182,17 @@ def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
         x: its maps.
         learning: with gradients more is to be done that is not multiplying.
     """
+    tables = _tables_of(layer)
     batch, ins, order, *sizes = x.shape
+    ins, outs, order = ins * tables.copies, layer.out_channels * tables.copies, tables.order
     k, stride, before_and_after = layer.kernel_size, layer.stride, sum(layer.margins)
     rows, columns = ((size + before_and_after - layer.reach) // stride + 1 for size in sizes)
-    fields, pixels, mirrors = min(ins, layer.out_channels), rows * columns, order == 8
-    work = batch * pixels * ins * layer.out_channels * (order * k) ** 2  # of the ordinary way
+    fields, pixels, mirrors = min(ins, outs), rows * columns, order == 8
+    work = batch * pixels * ins * outs * (order * k) ** 2  # of the ordinary way
     if stride > 1:
         return mirrors and not learning and k > 1 and fields >= 32 and pixels >= 49
+    if tables.copies > 1:
+        return _pays_in_copies(k, fields, pixels, mirrors, work, learning)
     if k == 1:
         many = batch >= 8 and pixels >= 25 and (mirrors or fields <= 16 or pixels >= 196)
         return many or (mirrors and not learning and work >= 1e7)

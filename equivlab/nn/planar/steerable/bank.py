@@ -54,3 +54,21 @@ class SteerableOrbit:
         turned = weight.index_select(1, index).view(count, -1, depth, functions)  # (O, G, I·A, N)
         bank: Tensor = turned @ basis  # (O, G, I·A, k·k)
         return bank.view(-1, depth, side, side)
+
+    def expand_first(
+        self, weight: Tensor, index: Tensor, basis: Tensor, count: int, order: Tensor
+    ) -> Tensor:
+        """The first `count` orientations of each filter only, its maps in another order.
+
+        Args:
+            weight: coefficients ``(O, I·|G|, N)``.
+            index: as in `expand`.
+            basis: as in `expand`.
+            count: how many orientations.
+            order: ``(|G|,)``, which map of a field comes where.
+
+        Returns:
+            ``(O·count, I·|G|, k, k)``.
+        """
+        maps = index.view(len(order), -1, len(order))[:count, :, order].flatten()
+        return self.expand(weight, maps, basis[:count])
