@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from docutils import nodes
 from latex2mathml.converter import convert
-from pygments.lexers.special import TextLexer
 
 import equivlab
 
@@ -51,6 +50,5 @@ def display_formula(self, node: nodes.math_block) -> None:
 
 
 def setup(app) -> None:
-    """Formulas as MathML; diagrams, which GitHub draws, as text."""
-    app.add_lexer("mermaid", TextLexer)
+    """Formulas as MathML."""
     app.add_html_math_renderer("mathml", (inline_formula, None), (display_formula, None))

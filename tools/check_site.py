@@ -5,6 +5,7 @@
 
 A page must load nothing, say nothing in the console, and show axe-core (which `npm ci` brings)
 nothing serious. Each widget on it must change when it is turned, or say that it needs a kernel.
+Its formulas must be drawn, its solutions folded, and its file no larger than 8 MB.
 """
 
 from __future__ import annotations
@@ -27,6 +28,22 @@ SCHEMES = ("light", "dark")
 PIXELS = "canvases => canvases.map(one => one.toDataURL()).join()"
 CHANGED = """([widget, before]) =>
   [...widget.querySelectorAll("canvas")].map(one => one.toDataURL()).join() !== before"""
+# Words between dollars, or commands of TeX, in text that is no code.
+RAW = r"""() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const { textContent: text, parentElement: home } = walk.currentNode;
+    if (home.closest("code, pre, script, style, math, svg")) continue;
+    if (/\$[^$]+\$|\\[a-zA-Z]{3,}/.test(text)) found.push(text.trim().slice(0, 80));
+  }
+  return found;
+}"""
+UNFOLDED = """() => [...document.querySelectorAll("pre")]
+  .filter((one) => one.textContent.startsWith("# A solution."))
+  .filter((one) => !one.closest("details:not([open])"))
+  .map((one) => one.textContent.slice(0, 80))"""
+MOST_BYTES = 8_000_000  # of a page
 PATIENCE = 10_000  # milliseconds in which a widget must have changed
 
 
@@ -44,6 +61,10 @@ def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
         if not turns(page, widget, patience):
             yield "a widget neither turns nor says why: " + widget.inner_text()[:80]
     yield from said
+    yield from (f"a formula is not drawn: {text}" for text in page.evaluate(RAW))
+    yield from (f"a solution is not folded: {text}" for text in page.evaluate(UNFOLDED))
+    if (size := path.stat().st_size) > MOST_BYTES:
+        yield f"{size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.1f}"
     if AXE.exists():
         page.add_script_tag(path=AXE)
         yield from page.evaluate(SERIOUS)

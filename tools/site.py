@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 
 import equivlab
-from tools import sheet
+from tools import diagram, sheet
 from tools.alive import Widgets, key_of, widgets_of
 from tools.course import tags
 
@@ -58,6 +58,8 @@ def lay_out(source: Path, widgets: Callable[[Path], Widgets], rooms: Sequence[st
         rooms: that the reference describes.
     """
     shutil.copytree(ROOT / "docs", source / "docs", ignore=shutil.ignore_patterns("notes"))
+    for path in (source / "docs").glob("*.md"):
+        path.write_text(diagram.drawn(path.read_text(encoding="utf-8")), encoding="utf-8")
     if sheet.write(source / "docs" / "cheat-sheet.pdf", equivlab.__version__):
         with (source / "docs" / "cheat-sheet.md").open("a", encoding="utf-8") as page:
             page.write("\n[This sheet as one page to print](cheat-sheet.pdf) (PDF)\n")

@@ -21,6 +21,11 @@ PAGES = {
     "saying": WIDGET.format("<p>It needs a running kernel.</p>", ""),
     "silent": WIDGET.format("<p>Look.</p>", ""),
     "talking": "<script>console.log('hm'); console.log('GPU stall due to ReadPixels')</script>",
+    "raw": r"<p>It is \(x\) or \cdot, for <code>\frac</code> and <math><mi>x</mi></math>.</p>",
+    "dollars": "<p>Here $x$ is.</p>",
+    "unfolded": "<pre># A solution. Unfold it.</pre>",
+    "folded": "<details><summary>Show</summary><pre># A solution. Unfold it.</pre></details>",
+    "large": "<!--" + 8_000_000 * "a" + "-->",
     "asking": '<img alt="far away" src="https://example.org/far.png">',
 }
 
@@ -36,7 +41,12 @@ def test_each_fault_is_named_and_nothing_else(tmp_path: Path) -> None:
         chromium.close()
     light = [fault for fault in found if ", light: " in fault]
     assert len(found) == 2 * len(light)
-    assert {fault.partition(",")[0] for fault in light} == {"silent", "talking", "asking"}
+    bad = {"silent", "talking", "asking", "raw", "dollars", "unfolded", "large"}
+    assert {fault.partition(",")[0] for fault in light} == bad
     assert "silent, light: a widget neither turns nor says why: Look." in light
     assert "talking, light: hm" in light
     assert "asking, light: asks for https://example.org/far.png" in light
+    assert r"raw, light: a formula is not drawn: It is \(x\) or \cdot, for" in light
+    assert "dollars, light: a formula is not drawn: Here $x$ is." in light
+    assert "unfolded, light: a solution is not folded: # A solution. Unfold it." in light
+    assert "large, light: 8.0 MB, more than 8.0" in light

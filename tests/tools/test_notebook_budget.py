@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+
+from tools.notebook_budget import CORES, TIME_BUDGET, NotebookBudget, Usage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +34,7 @@ def run_notebook(folder: Path, source: str, *more: str) -> subprocess.CompletedP
 
 
 def reported_megabytes(output: str) -> float:
-    return float(re.findall(r"page\.ipynb +[\d.]+ s +(\d+) MB", output)[0])
+    return float(re.findall(r"page\.ipynb .+? s of processor +(\d+) MB", output)[0])
 
 
 # 300 MB that are given back before the cell ends: the peak counts, not what is left.
@@ -54,3 +57,25 @@ def test_a_notebook_over_the_memory_budget_fails(tmp_path: Path, workers: tuple[
     assert done.returncode == 1, done.stdout
     assert "OVER THE MEMORY BUDGET" in done.stdout
     assert "1 passed" in done.stdout
+
+
+def test_the_processor_is_counted_beside_the_clock(tmp_path: Path) -> None:
+    work = "import time\nend = time.process_time() + 2\nwhile time.process_time() < end: pass"
+    done = run_notebook(tmp_path, f"{work}\ntime.sleep(4)")
+    found = re.search(r"page\.ipynb +([\d.]+) s, +([\d.]+) s of processor", done.stdout)
+    assert found, done.stdout
+    seconds, computed = map(float, found.groups())
+    assert 2 <= computed <= seconds - 2
+
+
+@pytest.mark.parametrize(("computed", "fails"), [(-1, False), (1, True)])
+def test_a_notebook_that_computes_too_long_fails(computed: int, fails: bool) -> None:
+    used = Usage(seconds=10 * TIME_BUDGET, computed=CORES * TIME_BUDGET + computed)
+    watcher = NotebookBudget()
+    watcher.usage = {"page.ipynb": used}
+    session = SimpleNamespace(exitstatus=0, config=SimpleNamespace())
+    watcher.pytest_sessionstart()
+    watcher.pytest_sessionfinish(session)
+    assert session.exitstatus == int(fails)
+    word = "OVER THE TIME BUDGET" if fails else "over the time budget, by the clock"
+    assert used.line("page.ipynb").endswith(word)
