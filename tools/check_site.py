@@ -25,9 +25,17 @@ SERIOUS = """async () => (await axe.run(document, { preload: false })).violation
   .filter(({ impact }) => impact === "serious" || impact === "critical")
   .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 120))}`)"""
 SCHEMES = ("light", "dark")
-PIXELS = "canvases => canvases.map(one => one.toDataURL()).join()"
-CHANGED = """([widget, before]) =>
-  [...widget.querySelectorAll("canvas")].map(one => one.toDataURL()).join() !== before"""
+# What a widget shows: its pixels, and from where one looks at its figures of plotly.
+LOOKS = """widget => [
+  ...[...widget.querySelectorAll("canvas")].map((one) => one.toDataURL()),
+  ...[...widget.querySelectorAll(".equivlab-plotly")].map((one) =>
+    JSON.stringify(one._fullLayout?.scene?.camera?.eye)),
+].join()"""
+CHANGED = f"([widget, before]) => ({LOOKS})(widget) !== before"
+PLACES = "canvas[tabindex='0'], .equivlab-plotly[tabindex='0']"
+KEYS = ("ArrowRight", "ArrowLeft")  # where one is at an end, the other leads away from it
+# Remarks on reading pixels: the driver's on ours, the browser's on plotly's, of its letters.
+READING = ("GPU stall due to ReadPixels", "Multiple readback operations using getImageData")
 # Words between dollars, or commands of TeX, in text that is no code.
 RAW = r"""() => {
   const found = [];
@@ -71,24 +79,25 @@ def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
 
 
 def hear(said: list[str], text: str) -> None:
-    """Keep what the console says, but for the driver's remark on our own reading of pixels."""
-    if "GPU stall due to ReadPixels" not in text:
+    """Keep what the console says, but for remarks on reading pixels."""
+    if not any(words in text for words in READING):
         said.append(text)
 
 
 def turns(page: Page, widget: Locator, patience: int) -> bool:
     """Whether a widget changes by the arrow keys, or says in words that a kernel is missing."""
     widget.scroll_into_view_if_needed()
-    before = widget.locator("canvas").evaluate_all(PIXELS)
-    for place in widget.locator("canvas[tabindex='0']").all():
-        place.focus()
-        page.keyboard.press("ArrowRight")
-        given = [widget.element_handle(), before]
-        try:
-            page.wait_for_function(CHANGED, arg=given, timeout=patience)
-        except TimeoutError:
-            continue
-        return True
+    before = widget.evaluate(LOOKS)
+    for place in widget.locator(PLACES).all():
+        for key in KEYS:
+            place.focus()
+            page.keyboard.press(key)
+            given = [widget.element_handle(), before]
+            try:
+                page.wait_for_function(CHANGED, arg=given, timeout=patience)
+            except TimeoutError:
+                continue
+            return True
     return "kernel" in widget.inner_text() or widget.locator("[aria-label*=kernel]").count() > 0
 
 

@@ -35,6 +35,7 @@ MODULES = (
 )
 # A badge is a picture from elsewhere; on the site a word does.
 BADGE = re.compile(r"\[!\[(Binder|Colab)\]\(.*?\)\]\((.*?)\)")
+FOLD = {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"}
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TITLE = re.compile(r"(?:title|label|suptitle\()=?\"([^\"{]+)\"")
 # What themes leave out for those who listen to a page or use it by keys.
@@ -72,6 +73,7 @@ def lay_out(source: Path, widgets: Callable[[Path], Widgets], rooms: Sequence[st
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = BADGE.sub(r"[Open this notebook on \1](\2)", cell.source)
+                cell.source = cell.source.replace(") [Open this", ") · [Open this")
                 part = (HEADING.findall(cell.source) or [part])[-1]
             elif cell.outputs:
                 cell.metadata["mystnb"] = {"image": {"alt": alternative(cell, part)}}
@@ -80,6 +82,7 @@ def lay_out(source: Path, widgets: Callable[[Path], Widgets], rooms: Sequence[st
                         output.data = {"text/html": found}
             if "solution" in tags(cell):
                 cell.metadata["tags"].append("hide-cell")
+                cell.metadata.setdefault("mystnb", {}).update(FOLD)
         if live:
             raise ValueError(f"{path.name} is stored without {', '.join(live)}; save it again")
         nbformat.write(notebook, source / "notebooks" / path.name)

@@ -93,7 +93,7 @@ def check_culprits(attempt: Callable[[AuditReport], Any]) -> Verdict:
         else:
             said = f"these are {names}, and {len(right)} break the law by themselves."
         return Verdict(False, f"A network of {len(layers)} layers: {said}")
-    return Verdict(True, "One is innocent whom an error only passes through.")
+    return Verdict(True, "Layers that an error only passes through are innocent.")
 
 
 def _reports() -> list[AuditReport]:

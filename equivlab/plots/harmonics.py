@@ -34,6 +34,7 @@ __all__ = ["directions", "plot_harmonics", "plot_irreps"]
 
 HIGHEST = 6  # degree, of which the surfaces can be told apart
 ROW = 4  # features side by side
+WIDE, HIGH = 2.2, 2.7  # from center to center, in largest values; a name stands below each
 
 
 def directions(north_south: int = 25, around: int = 48) -> Tensor:
@@ -67,7 +68,7 @@ def plot_harmonics(lmax: int = 3, *, interactive: bool = False) -> Figure | Inte
         for order, one in enumerate(harmonics(degree, at).unbind(-1), -degree):
             names.append(f"l = {degree}, m = {order}")
             values.append(one.numpy() / np.sqrt(2 * degree + 1))
-            centers.append((0.0, 2.2 * order, -2.2 * degree))
+            centers.append((0.0, WIDE * order, -HIGH * degree))
     says = f"Spherical harmonics up to degree {lmax}"
     return _surfaces(names, values, centers, says, interactive)
 
@@ -103,8 +104,9 @@ def plot_irreps(
         for copy, one in enumerate(features[cut].view(count, kind.dim), 1):
             names.append(f"{kind}" if count == 1 else f"{kind}, {copy} of {count}")
             values.append((harmonics(kind.l, at) @ one).numpy() / np.sqrt(2 * kind.l + 1))
-    step = 2.2 * max(map(limit_of, values))
-    centers = [(0.0, step * (place % ROW), -step * (place // ROW)) for place in range(len(values))]
+    largest = max(map(limit_of, values))
+    wide, high = WIDE * largest, HIGH * largest
+    centers = [(0.0, wide * (place % ROW), -high * (place // ROW)) for place in range(len(values))]
     return _surfaces(names, values, centers, f"Features {kinds}", interactive)
 
 
@@ -174,9 +176,10 @@ def _still(
         )
         drawn.set_label(name)
         drawn.set_rasterized(True)
-        ax.text(center[0], center[1], center[2] - 1.13 * limit, name, fontsize=6, ha="center")
+        below = center[2] - 1.1 * limit
+        ax.text(center[0], center[1], below, name, fontsize=7, ha="center", va="top")
     whole = np.concatenate([body.reshape(-1, 3) for body in bodies])
-    ax.set_box_aspect(np.maximum(np.ptp(whole, 0), limit), zoom=1.15)
+    ax.set_box_aspect(np.maximum(np.ptp(whole, 0), limit), zoom=1.28)
     ax.view_init(elev=14, azim=0)
     ax.set_axis_off()
     ax.set_title(says)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_points"]
 
-HEAD = 0.3  # of an arrow, as a part of its length
+HEAD, STILL_HEAD = 0.3, 0.12  # of an arrow, as a part of its length; a still has no cone
 KINDS = "#333333", *HUES["plain"], "#c07a00", "#a8447f", "#8a3b12"  # of points with names
 
 
@@ -175,9 +175,13 @@ def _still(
     for place, word in zip(at, words, strict=True):
         ax.text(*place, f"  {word}", fontsize=9)
     if len(arrows):
-        ax.quiver(*at.T, *arrows.T, color=HUES["equivariant"][0], arrow_length_ratio=HEAD)
+        ax.quiver(*at.T, *arrows.T, color=HUES["equivariant"][0], arrow_length_ratio=STILL_HEAD)
     ends = np.concatenate([at, at + arrows]) if len(arrows) else at
-    ax.set_box_aspect(np.maximum(np.ptp(ends, 0), 0.1 * np.ptp(ends)))
+    middle = (ends.min(0) + ends.max(0)) / 2
+    half = 0.6 * np.maximum(np.ptp(ends, 0), 0.1 * np.ptp(ends))  # with room for heads
+    (x, u), (y, v), (z, w) = zip(middle - half, middle + half, strict=True)
+    ax.set(xlim=(x, u), ylim=(y, v), zlim=(z, w))
+    ax.set_box_aspect(half)
     ax.set_axis_off()
     ax.set_title(title)
     return figure

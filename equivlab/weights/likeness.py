@@ -25,10 +25,10 @@ REMEDIES = {
     "roughness": "resample or smooth them to the pixels and noise of the training images",
 }
 WORDS = {
-    "scale": "a deviation of the pixels of",
-    "peak": "a brightest pixel, prepared, of",
-    "floor": "a darkest pixel, prepared, of",
-    "roughness": "a step from pixel to pixel of",
+    "scale": "the deviation of its pixels is",
+    "peak": "its brightest pixel, once prepared, is",
+    "floor": "its darkest pixel, once prepared, is",
+    "roughness": "its step from pixel to pixel is",
 }
 
 
@@ -140,7 +140,7 @@ def remarks(
                 factor = (low * high) ** 0.5 / value if name == "scale" and value else 1.0
                 where = "training" if ranges is None else f"the {kind} of the training"
                 said[n] = (
-                    f"{WORDS[name]} {value:.3g}, and {low:.3g} to {high:.3g} in {where}; "
+                    f"{WORDS[name]} {value:.3g} (from {low:.3g} to {high:.3g} in {where}); "
                     f"{REMEDIES[name].format(factor=factor)}"
                 )
     return said

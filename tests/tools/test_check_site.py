@@ -13,11 +13,12 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</ti
 <main><h1>A page</h1>{}</main></html>"""
 WIDGET = """<div class="equivlab-offline">
 <canvas tabindex="0" aria-label="a picture"></canvas>{}</div>
-<script>document.querySelector("canvas").onkeydown = () => {{ {} }};</script>"""
+<script>document.querySelector("canvas").onkeydown = (event) => {{ {} }};</script>"""
 PAINTS = 'document.querySelector("canvas").getContext("2d").fillRect(0, 0, 9, 9);'
 PAGES = {
     "well": "<p>Nothing moves.</p>",
     "turning": WIDGET.format("", PAINTS),
+    "at its end": WIDGET.format("", f"if (event.key === 'ArrowLeft') {PAINTS}"),
     "saying": WIDGET.format("<p>It needs a running kernel.</p>", ""),
     "silent": WIDGET.format("<p>Look.</p>", ""),
     "talking": "<script>console.log('hm'); console.log('GPU stall due to ReadPixels')</script>",

@@ -19,7 +19,7 @@ def test_an_image_is_held_against_its_kind() -> None:
     middle = torch.rand(2, 1, 8, 8) * 0.1 + 2.5
     assert remarks(middle, prepare, seen) == ["", ""]  # between them, so nobody notices
     said = remarks(middle, prepare, seen, ["small/one", "large/two"])
-    assert "in the small of the training; subtract the sky" in said[0]
+    assert "in the small of the training); subtract the sky" in said[0]
     assert "in the large of the training" in said[1]
     assert remarks(small[:1], prepare, seen, ["small/one"]) == [""]
     assert remarks(small[:1], prepare, seen, ["other"]) == [""]  # a kind that nobody measured

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 __all__ = ["png_bytes", "still_text"]
 
-HINT = "Run the notebook to turn it"
+HINT = "Run the notebook to bring it to life"
 
 
 def png_bytes(figure: Figure, dpi: float) -> bytes:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from equivlab.data.shapes.procedural import LabelledShapes
 from equivlab.equivariance import ErrorBudget, error_budget
+from equivlab.equivariance.budget import EXACT
 from equivlab.widgets.page.asked import AskedView
 from equivlab.widgets.page.module import page_module
 from equivlab.widgets.page.palette import is_equivariant, roles_of
@@ -224,7 +225,9 @@ class RotateShape(AskedView):
         budgets = []
         for title, role, view in zip(self.titles, self.roles, self.views, strict=False):
             budget = self._budget(view, R)
-            glyphs.append((f"{title}: error {float(budget.total):.1g}", view.glyphs(self.shape, R)))
+            error = float(budget.total)
+            words = f"{title}: error {error if error >= EXACT else 0:.1g}"
+            glyphs.append((words, view.glyphs(self.shape, R)))
             budgets.append((title, role, budget))
         most = max(0.01, *(float(errors.max()) for view in self.views for errors in view.errors))
         return still_shape(self.positions[self.shape] @ R.mT, glyphs, budgets, most)
