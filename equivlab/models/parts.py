@@ -141,11 +141,11 @@ class PlanarParts:
             return IrrepBatchNorm(_circles(self.group, fields), CircleMaps)
         return nn.BatchNorm2d(fields) if self.group is None else GroupBatchNorm(self.group, fields)
 
-    def bend(self, fields: int, *, inplace: bool = False) -> nn.Module:
-        """ReLU, or ELU of the values on the circle, which wants fewer samples."""
+    def bend(self, fields: int, *, inplace: bool = False, smooth: bool = False) -> nn.Module:
+        """ReLU, or ELU if `smooth` and of values on the circle, where it wants fewer samples."""
         if isinstance(self.group, CircleGroup):
             return CircleActivation(fields, MAX_FREQUENCY, F.elu, self.group, OVERSAMPLING)
-        return nn.ReLU(inplace=inplace)
+        return nn.ELU(inplace=inplace) if smooth else nn.ReLU(inplace=inplace)
 
     def halve(self, fields: int) -> nn.Module:
         """Half as many pixels, rounded up; anti-aliased with a group."""

@@ -26,8 +26,10 @@ class UNet(nn.Module):
     ``model(act(g, x)) == act(g, model(x))``: the scores of a turned image are the turned scores, to
     rounding for `P4`, `P4M`, `P6` and `P6M` and at quarter turns for the others, on *every* size,
     since halvings and doublings lie symmetrically about the centre. Each level has two convolutions
-    with batch norms; below it are half as many pixels and twice as many fields; on the way up what
-    the level had before is joined again.
+    with batch norms and ReLU; below it are half as many pixels and twice as many fields; on the way
+    up what the level had before is joined again. Before the scores stands ELU: few fields that are
+    never negative learn to mark the background alone. In a mask they are then all zero, and the
+    scores there are the bias, which is slow.
 
     Args:
         group: `P4`, `P4M`, `P6`, `P6M`, `Cyclic(n)`, `Dihedral(n)`, `SO2`, `O2`, or None for
@@ -74,7 +76,7 @@ class UNet(nn.Module):
             self.in_field = parts.scalars(in_channels)
             self.out_field = parts.scalars(classes)
         fields = [parts.fields(width * 2**level, size) for level in range(levels)]
-        first = _level(parts, 0, fields[0], size, image=in_channels)
+        first = _level(parts, 0, fields[0], size, image=in_channels, smooth=levels == 1)
         lower = [_level(parts, fields[n - 1], fields[n], size) for n in range(1, levels)]
         self.down = nn.ModuleList([first, *lower])
         above = range(levels - 1)
@@ -83,7 +85,9 @@ class UNet(nn.Module):
             parts.conv(fields[n + 1], fields[n], 1, bias=True) for n in above
         )
         self.enlarge = nn.ModuleList(parts.double(fields[n]) for n in above)
-        self.up = nn.ModuleList(_level(parts, fields[n], fields[n], size, joined=2) for n in above)
+        self.up = nn.ModuleList(
+            _level(parts, fields[n], fields[n], size, joined=2, smooth=n == 0) for n in above
+        )
         self.head = parts.maps(fields[0], classes)
         place(self, device, dtype)
 
@@ -104,8 +108,9 @@ class UNet(nn.Module):
 
 
 def _level(
-    parts: PlanarParts, before: int, after: int, size: int, *, image: int = 0, joined: int = 1
-) -> nn.Sequential:
+    parts: PlanarParts, before: int, after: int, size: int,
+    *, image: int = 0, joined: int = 1, smooth: bool = False,
+) -> nn.Sequential:  # fmt: skip
     """Two convolutions with norms, from an image of so many channels or from fields."""
     margin = size // 2
     if image:
@@ -115,5 +120,5 @@ def _level(
     second = parts.conv(after, after, size, padding=margin, bias=False)
     return nn.Sequential(
         first, parts.norm(after), parts.bend(after),
-        second, parts.norm(after), parts.bend(after),
+        second, parts.norm(after), parts.bend(after, smooth=smooth),
     )  # fmt: skip

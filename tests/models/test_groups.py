@@ -86,6 +86,23 @@ def test_the_plain_one_has_the_same_build() -> None:
     assert UNet(P4, width=4, levels=1)(torch.randn(1, 1, 5, 5)).shape == (1, 1, 5, 5)
 
 
+@pytest.mark.parametrize("group", [None, P4, P4M, Cyclic(8), SO2], ids=str)
+@pytest.mark.parametrize("levels", [1, 2])
+def test_where_all_last_features_are_negative_masks_still_grow(group: Planar, levels: int) -> None:
+    """A ReLU would leave the bias alone to learn."""
+    torch.manual_seed(0)
+    model = UNet(group, width=8, levels=levels)
+    last = model.up[0] if levels > 1 else model.down[0]
+    with torch.no_grad():
+        for name, parameter in last[4].named_parameters():  # most values within 1 of -2
+            parameter.fill_(-2 if "bias" in name else 0.3)
+    model(torch.randn(2, 1, 9, 9)).square().mean().backward()
+    for layer in (last[3], model.head):
+        weights = {n: p for n, p in layer.named_parameters() if "weight" in n}
+        learning = [float(p.grad.abs().max()) for p in weights.values()]
+        assert min(learning) > 1e-6
+
+
 def test_between_quarter_turns() -> None:
     """On a smooth picture the scores of C8 hardly move at 45°, those of P4 do."""
     at = torch.arange(28.0, dtype=torch.float64) - 13.5
