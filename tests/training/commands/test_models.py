@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from equivlab.data.physics import physics_images
 from equivlab.training.commands import main
+from equivlab.training.finetuning import begin
+from equivlab.weights import load_pretrained, save_pretrained
 from tests.training.finetuning.mixed import CLASSES, trained, write_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -56,6 +60,37 @@ def test_finetune_then_predict_then_audit(home: Path, capsys: pytest.CaptureFixt
     page = (home / "page.html").read_text()
     assert "conv1" in page
     assert all(s.startswith("data:") for s in re.findall(r'(?:src|href)="([^"]{0,20})', page))
+
+
+def test_the_zoo_with_its_classes_in_another_order(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answers go with the names, and so does what each class is like."""
+    _, zoo = load_pretrained("physics-p4m")
+    order = tuple(sorted(zoo.classes, reverse=True))
+    assert order != zoo.classes
+    model, card = begin("physics-p4m", order, 1)
+    save_pretrained(model, home / "turned.safetensors", replace(card, seen=zoo.seen))
+    (home / "zoo").mkdir()
+    for family in ("ising", "vortices", "galaxies"):
+        for n, image in enumerate(physics_images(family, range(3), seed=5)[0]):
+            np.save(home / "zoo" / f"{family}-{n}.npy", image)
+    tables, audits = [], []
+    for name in ("physics-p4m", "turned.safetensors"):
+        main(["predict", name, "zoo", "--out", "zoo.csv"])
+        tables.append(pd.read_csv(home / "zoo.csv", keep_default_na=False))
+        capsys.readouterr()
+        main(["audit", name, "--images", "zoo", "--count", "1", "--out", "zoo.html"])
+        audits.append(capsys.readouterr().out.splitlines()[0].partition(" under ")[2])
+    first, second = tables
+    assert list(second) != list(first)
+    assert set(second) == set(first)
+    assert second["image"].tolist() == first["image"].tolist()
+    assert second["class"].tolist() == first["class"].tolist()
+    assert second["remark"].tolist() == first["remark"].tolist()
+    chances = [name for name in first if name.startswith("p(")]
+    np.testing.assert_allclose(second[chances], first[chances], atol=1e-5)
+    assert all("Equivariant to rounding" in said for said in audits)
 
 
 def test_predictions_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
