@@ -96,7 +96,7 @@ def make_atlas(
     with evaluating(model):
         finer = without_steps(model, images[:1].to(next(model.parameters(), images)), layer)
         for image in images:
-            frames = all_poses(source, image[None] * inside)
+            frames = all_poses(source, image[None] * inside) * inside  # as `audit` turns images
             field, maps = _maps_of_frames(model, frames, group, layer)
             chosen = _choose(field, maps, channels)  # (M·T, C, G, h, h)
             kept.append(chosen if on_hexagons(group) else shrunk(chosen, LARGEST))

@@ -361,7 +361,8 @@ class ImageView extends TurningView {
     );
     const wide = pen.measureText(all).width <= most;
     const shown = wide ? all : was && fits(before) ? before : name;
-    this.text(pen, shown, x + most / 2, y, { font: SMALL, align: "center", most });
+    const brief = fits(shown) ? shown : shown.replace("m ", "m");
+    this.text(pen, brief, x + most / 2, y, { font: SMALL, align: "center", most });
   }
 
   /** @param {Pen} pen @param {Maps} maps @param {number} x @param {number} y @param {boolean} undo */

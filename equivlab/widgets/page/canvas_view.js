@@ -223,6 +223,14 @@ export class CanvasView {
       this.cleanup.push(() => this.state.off(`change:${name}`, act));
     }
     this.on(this.el, "keydown", (event) => this.hearKey(event));
+    // Notebook 7 takes keys on their way down, before the widget hears them; but none of these.
+    const spare = (/** @type {KeyboardEvent} */ event) => {
+      const target = /** @type {Element} */ (event.target);
+      if (!this.el.contains(target)) return;
+      target.toggleAttribute("data-lm-suppress-shortcuts", !goesOn(event));
+    };
+    window.addEventListener("keydown", spare, true);
+    this.cleanup.push(() => window.removeEventListener("keydown", spare, true));
     this.on(this.canvas, "pointerdown", (event) => this.grab(event));
     this.on(this.canvas, "pointermove", (event) => this.drag(event));
     for (const kind of ["pointerup", "pointercancel"])
