@@ -1,6 +1,7 @@
 """How many networks of others become equivariant unaided?
 
     pip install torchvision timm segmentation_models_pytorch onnx onnxscript onnxruntime
+    # beside torch 2.13: pip install --no-deps torchvision==0.28.0, for 0.29 wants torch 2.14
     python benchmarks/twins.py try                       # all that have no row yet
     python benchmarks/twins.py try --only timm           # those with this in their name
     python benchmarks/twins.py table                     # counts, and a table for the notes
@@ -17,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
-import importlib
 import sys
 import tempfile
 import time
@@ -32,6 +32,10 @@ from torch import Tensor, nn
 from equivlab.equivariance import equivariance_error
 from equivlab.groups import P4
 from equivlab.transfer import ConversionError, equivariant_twin, to_plain
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.transfer.twin.foreign import build
 
 RESULTS = Path(__file__).resolve().parent / "results" / "twins.csv"
 COLUMNS = [
@@ -63,44 +67,6 @@ NETWORKS = (
     + [f"timm {name}" for name in TIMM]
     + [f"segmentation_models_pytorch {name}" for name in SEGMENTATION]
 )
-
-
-def home(name: str) -> Any:
-    """The package of that name; torchvision beside torch's CPU build.
-
-    Its wheels are for a build with CUDA; on another their compiled operators are missing, and no
-    network here needs them: one is declared, and what is said of the others is let go.
-    """
-    if "torchvision" not in sys.modules and not hasattr(torch.ops.torchvision, "nms"):
-        real = torch.library.register_fake
-
-        def soft(*args: Any, **named: Any) -> Any:
-            def register(function: Any) -> Any:
-                try:
-                    return real(*args, **named)(function)
-                except RuntimeError:
-                    return function
-
-            return register
-
-        torch.library.register_fake = soft  # type: ignore[assignment]
-        home.library = torch.library.Library("torchvision", "DEF")  # type: ignore[attr-defined]
-        home.library.define("nms(Tensor dets, Tensor scores, float limit) -> Tensor")  # type: ignore[attr-defined]
-    return importlib.import_module(name)
-
-
-def build(name: str) -> nn.Module:
-    """The network with random weights, in `eval()`."""
-    package, _, kind = name.partition(" ")
-    found = home(package)
-    torch.manual_seed(0)
-    if package == "timm":
-        return found.create_model(kind, pretrained=False, num_classes=10).eval()
-    if package == "torchvision":
-        more = {"init_weights": False} if kind in ("inception_v3", "googlenet") else {}
-        return getattr(found.models, kind)(weights=None, num_classes=10, **more).eval()
-    decoder, _, encoder = kind.partition("/")
-    return getattr(found, decoder)(encoder, encoder_weights=None, classes=2).eval()
 
 
 def trains(model: nn.Module, size: int) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from equivlab.data.physics import physics_images
+from equivlab.data.sets import locked
 from equivlab.training.commands import main
 from equivlab.training.finetuning import begin
 from equivlab.weights import load_pretrained, save_pretrained
@@ -60,6 +61,19 @@ def test_finetune_then_predict_then_audit(home: Path, capsys: pytest.CaptureFixt
     page = (home / "page.html").read_text()
     assert "conv1" in page
     assert all(s.startswith("data:") for s in re.findall(r'(?:src|href)="([^"]{0,20})', page))
+
+
+def test_a_second_call_in_the_same_folder_is_refused_in_one_line(home: Path) -> None:
+    pytest.importorskip("lightning")
+    busy = home / "runs" / "busy"
+    again = ["finetune", "photos", "--from", "start.safetensors", "--out", "runs/busy"]
+    with (
+        locked(busy / "training"),
+        pytest.raises(SystemExit, match="is being written by process") as ended,
+    ):
+        main([*again, "--epochs", "2", "--no-progress"])
+    assert "\n" not in str(ended.value)
+    assert not list(busy.glob("*.*"))
 
 
 def test_the_zoo_with_its_classes_in_another_order(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 import torch
@@ -16,6 +13,7 @@ from equivlab.equivariance import assert_equivariant
 from equivlab.groups import P4
 from equivlab.transfer import ConversionError, equivariant_twin, to_plain
 from tests.laws import relative
+from tests.transfer.twin.foreign import build
 
 #: One small network of each family.
 NETWORKS = [
@@ -33,50 +31,17 @@ EXPORTED = ("torchvision mobilenet_v3_small", "timm convnextv2_atto")
 REFUSED = ["timm vit_tiny_patch16_224", "timm swin_tiny_patch4_window7_224", "torchvision vit_b_16"]
 
 
-def package(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The package, or the test is skipped.
-
-    torchvision's wheels are for a build of torch with CUDA; on another their compiled operators are
-    missing, and no network needs them, so one is declared and what is said of the others is let go.
-    """
-    if "torchvision" not in sys.modules:
-        real = torch.library.register_fake
-
-        def soft(*args: Any, **named: Any) -> Any:
-            def register(function: Any) -> Any:
-                try:
-                    return real(*args, **named)(function)
-                except RuntimeError:
-                    return function
-
-            return register
-
-        monkeypatch.setattr(torch.library, "register_fake", soft)
-        try:
-            if not hasattr(torch.ops.torchvision, "nms"):
-                package.library = torch.library.Library("torchvision", "DEF")  # type: ignore[attr-defined]
-                package.library.define("nms(Tensor dets, Tensor scores, float limit) -> Tensor")  # type: ignore[attr-defined]
-        except RuntimeError:
-            pass
-    return pytest.importorskip(name, exc_type=ImportError)
-
-
-def build(name: str, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
-    home, _, kind = name.partition(" ")
-    found = package(home, monkeypatch)
-    torch.manual_seed(0)
-    if home == "timm":
-        return found.create_model(kind, pretrained=False, num_classes=10).eval()
-    if home == "torchvision":
-        more = {"init_weights": False} if "inception" in kind else {}
-        return getattr(found.models, kind)(weights=None, num_classes=10, **more).eval()
-    decoder, _, encoder = kind.partition("/")
-    return getattr(found, decoder)(encoder, encoder_weights=None, classes=2).eval()
+def built(name: str) -> nn.Module:
+    """The network, or the test is skipped."""
+    try:
+        return build(name)
+    except ImportError as error:
+        pytest.skip(f"{name}: {error}")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_works_unaided(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    plain = build(name, monkeypatch)
+def test_it_works_unaided(name: str, tmp_path: Path) -> None:
+    plain = built(name)
     twin = equivariant_twin(plain, P4).eval()
     x = torch.randn(1, 3, twin.report.size, twin.report.size)
     with torch.no_grad():
@@ -107,7 +72,7 @@ def in_onnx(plain: nn.Module, x: Tensor, path: Path) -> Tensor:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_transformer_gets_a_clear_no(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = build(name, monkeypatch)
+def test_a_transformer_gets_a_clear_no(name: str) -> None:
+    plain = built(name)
     with pytest.raises(ConversionError, match=r"network with attention \(.* is a .*Atten"):
         equivariant_twin(plain, P4)
