@@ -112,6 +112,7 @@ def check(
             continue
         for scheme in SCHEMES:
             context = chromium.new_context(offline=True, color_scheme=scheme)
+            context.set_default_timeout(12 * PATIENCE)  # where others use the machine too
             page = context.new_page()
             found += [f"{name}, {scheme}: {fault}" for fault in faults(page, path, patience)]
             if screens:
