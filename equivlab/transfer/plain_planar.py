@@ -210,14 +210,18 @@ class Reorder(nn.Module):
 
 
 class Permute(nn.Module):
-    """`torch.permute` as a module, which torch.nn does not have."""
+    """`torch.permute` as a module, which torch.nn does not have.
+
+    It copies: on maps that lie otherwise in memory a convolution adds up in another order, and
+    rounds otherwise than the original.
+    """
 
     def __init__(self, *axes: int) -> None:
         super().__init__()
         self.axes = axes
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(self.axes)
+        return x.permute(self.axes).contiguous()
 
 
 PLANAR_CONVERTERS: dict[type[nn.Module], Callable[[Any], nn.Module]] = {

@@ -158,6 +158,17 @@ def test_a_layer_without_a_twin_is_refused() -> None:
         to_plain(nn.Sequential(S2Conv(1, 2, 4, 3)))
 
 
+@pytest.mark.parametrize("group", [P4, P4M], ids=str)
+def test_layer_norms_lay_their_maps_as_the_original_does(group: PointGroup) -> None:
+    """A convolution that follows then adds up in the same order, and rounds in the same way."""
+    layer = GroupLayerNorm(group, 6)
+    x = torch.randn(2, 6, group.order, 5, 7, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        y, flat = layer(x).flatten(1, 2), to_plain(layer)(x.flatten(1, 2))
+    assert flat.stride() == y.stride()
+    assert torch.equal(flat, y)
+
+
 @pytest.mark.parametrize("model", [ResNet18, UNet])
 @pytest.mark.parametrize("group", ["C8", "D6", "P6M", "SO2", "O2"])
 def test_networks_of_every_group_are_ordinary_ones(
