@@ -1,4 +1,4 @@
-"""A real JupyterLab with one notebook, in headless Chromium."""
+"""A Jupyter server with one notebook: JupyterLab, Notebook 7 and Voilà in headless Chromium."""
 
 from __future__ import annotations
 
@@ -24,17 +24,24 @@ SNAPSHOT = """() => {
   return JSON.stringify([cells, content.activeCellIndex, content.mode, selected]);
 }"""
 KERNEL = "window.jupyterapp.shell.currentWidget.context.sessionContext.session?.kernel"
+#: Where each place shows a notebook.
+ADDRESSES = {
+    "JupyterLab": "doc/tree/{}?reset",
+    "Notebook 7": "notebooks/{}",
+    "Voilà": "voila/render/{}",
+}
 
 
 @contextmanager
 def lab_server(folder: Path) -> Iterator[str]:
-    """The address of a JupyterLab that serves `folder`."""
+    """The address of a Jupyter server of `folder`; it has the `ADDRESSES` that are installed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
     command += ["--allow-root", f"--ServerApp.root_dir={folder}", "--IdentityProvider.token="]
     command += ["--LabApp.expose_app_in_browser=True", "--ServerApp.log_level=ERROR"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
     command += ["--LabApp.news_url=", "--LabApp.extension_manager=readonly"]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     extensions = folder / "JUPYTER_DATA_DIR" / "labextensions"
@@ -70,9 +77,9 @@ def write_notebook(path: Path, sources: list[str]) -> None:
     nbformat.write(notebook, path)
 
 
-def open_and_run(page: Any, address: str, name: str, widgets: int) -> None:
-    """Open a notebook and run it all, until so many widgets are painted."""
-    page.goto(f"{address}doc/tree/{name}?reset", timeout=120_000)
+def open_and_run(page: Any, address: str, widgets: int) -> None:
+    """Open the notebook at an address and run it all, until so many widgets are painted."""
+    page.goto(address, timeout=120_000)
     ready = "() => window.jupyterapp?.shell.currentWidget?.content?.activeCell"
     page.wait_for_function(ready, timeout=120_000)
     page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from tests.widgets.chromium import IN_BROWSER
-from tests.widgets.lab import KERNEL, SNAPSHOT, lab_server, open_and_run, write_notebook
+from tests.widgets.lab import (
+    ADDRESSES,
+    KERNEL,
+    SNAPSHOT,
+    lab_server,
+    open_and_run,
+    write_notebook,
+)
 
 pytestmark = IN_BROWSER
 SOURCES = [
@@ -70,7 +77,7 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
     write_notebook(folder / "widgets.ipynb", SOURCES)
     with lab_server(folder) as address:
         page = browser.new_page(viewport={"width": 1200, "height": 900})
-        open_and_run(page, address, "widgets.ipynb", len(KINDS))
+        open_and_run(page, address + ADDRESSES["JupyterLab"].format("widgets.ipynb"), len(KINDS))
         yield page
         page.close()
 
