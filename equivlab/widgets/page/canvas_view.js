@@ -18,6 +18,7 @@ const LARGEST_TYPE = 2.5; // times the size on a page, when it fills the screen
 const LEAST_TYPE = 10; // pixels, of words that have too little room
 const NARROWEST = 640; // pixels, of what fills the screen: input and maps side by side
 const HINTS = 64; // pixels left for the line of keys
+const OURS = "data-lm-suppress-shortcuts"; // what tells Jupyter that a key is not for it
 const SHORT = 620; // a window less tall shows input and maps side by side where it can
 
 export class CanvasView {
@@ -224,10 +225,13 @@ export class CanvasView {
     }
     this.on(this.el, "keydown", (event) => this.hearKey(event));
     // Notebook 7 takes keys on their way down, before the widget hears them; but none of these.
+    // What has the focus must say so itself, and no longer when it is around what has the next key.
     const spare = (/** @type {KeyboardEvent} */ event) => {
+      for (const node of [this.el, ...this.el.querySelectorAll(`[${OURS}]`)]) {
+        node.removeAttribute(OURS);
+      }
       const target = /** @type {Element} */ (event.target);
-      if (!this.el.contains(target)) return;
-      target.toggleAttribute("data-lm-suppress-shortcuts", !goesOn(event));
+      if (this.el.contains(target)) target.toggleAttribute(OURS, !goesOn(event));
     };
     window.addEventListener("keydown", spare, true);
     this.cleanup.push(() => window.removeEventListener("keydown", spare, true));
