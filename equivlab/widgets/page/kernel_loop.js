@@ -67,7 +67,7 @@ export class KernelLoop {
     if (this.closing.signal.aborted || this.isSettled(this.latest, newest)) return;
     if (newest) {
       const { wait = QUICK } = this;
-      if (this.open.length >= this.most || wait >= QUICK) return;
+      if (this.silent || this.open.length >= this.most || wait >= QUICK) return;
       if (age < wait / this.most) {
         this.following = setTimeout(() => this.next(), wait / this.most - age);
         return;

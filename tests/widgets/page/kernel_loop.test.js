@@ -176,6 +176,19 @@ test("a kernel that is silent for long is told, and its late answer still counts
   assert.equal(heard.length, 1);
 });
 
+test("a kernel that says nothing is asked no second question", async (t) => {
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { loop, questions } = made();
+  loop.wait = 20;
+  loop.ask({ n: 1 });
+  loop.tell(true);
+  now = 600;
+  loop.ask({ n: 2 });
+  assert.equal(questions.length, 1);
+  loop.close();
+});
+
 test("a question without an answer for long is asked again, also the same one", async (t) => {
   let now = 0;
   t.mock.method(performance, "now", () => now);

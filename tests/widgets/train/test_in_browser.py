@@ -67,7 +67,10 @@ def test_a_page_without_kernel_plays_what_was_seen(opened: Callable[..., Turning
     view.page.evaluate(WATCH)
     view.press(" ")  # plays, from the beginning
     view.page.wait_for_function("() => window.visited.length > 1 && window.visited.at(-1) === '6'")
-    assert view.page.evaluate("() => window.visited") == [str(n) for n in range(7)]
+    visited = view.page.evaluate("() => window.visited")
+    if visited[0] == "6":  # where it was is painted once more
+        visited = visited[1:]
+    assert visited == [str(n) for n in range(7)]
     view.page.get_by_role("button", name="Play").wait_for()
     box = view.canvas.bounding_box()
     view.page.mouse.click(box["x"] + 70, box["y"] + 100)  # the beginning of the losses
