@@ -226,12 +226,13 @@ export class CanvasView {
     this.on(this.el, "keydown", (event) => this.hearKey(event));
     // Notebook 7 takes keys on their way down, before the widget hears them; but none of these.
     // What has the focus must say so itself, and no longer when it is around what has the next key.
+    /** @type {Element | undefined} */
+    let marked;
     const spare = (/** @type {KeyboardEvent} */ event) => {
-      for (const node of [this.el, ...this.el.querySelectorAll(`[${OURS}]`)]) {
-        node.removeAttribute(OURS);
-      }
+      marked?.removeAttribute(OURS);
       const target = /** @type {Element} */ (event.target);
-      if (this.el.contains(target)) target.toggleAttribute(OURS, !goesOn(event));
+      marked = this.el.contains(target) ? target : undefined;
+      marked?.toggleAttribute(OURS, !goesOn(event));
     };
     window.addEventListener("keydown", spare, true);
     this.cleanup.push(() => window.removeEventListener("keydown", spare, true));

@@ -43,13 +43,9 @@ export class KernelLoop {
     this.settled = JSON.stringify(question);
   }
 
-  /** Whether the last answer was to this question, or that to `newest` will be.
-   * @param {any} question
-   * @param {Open} [newest] what is on its way
-   */
-  isSettled(question, newest) {
-    const known = newest ? JSON.stringify(newest.question) : this.settled;
-    return known === JSON.stringify(question);
+  /** Whether the last answer was to this question. @param {any} question */
+  isSettled(question) {
+    return this.settled === JSON.stringify(question);
   }
 
   /** This is to be known now; it is asked unless the answer is here. @param {any} question */
@@ -64,7 +60,8 @@ export class KernelLoop {
     const age = now - (this.open.at(-1)?.began ?? now);
     if (this.silent && age > RETRY) this.open = []; // lost
     const newest = this.open.at(-1);
-    if (this.closing.signal.aborted || this.isSettled(this.latest, newest)) return;
+    const known = newest ? JSON.stringify(newest.question) : this.settled; // or will be
+    if (this.closing.signal.aborted || known === JSON.stringify(this.latest)) return;
     if (newest) {
       const { wait = QUICK } = this;
       if (this.silent || this.open.length >= this.most || wait >= QUICK) return;
