@@ -36,7 +36,7 @@ SUFFIX = {"nt": ".dll"}.get(os.name, ".so")
 LEAST_WORK = 4_000_000  # multiplications of an ordinary convolution that are worth a thread
 NAMES = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib"}
 
-_local = threading.local()  # .scratch is the room of each thread
+_local = threading.local()  # .scratch is the room of each thread, .room how large and where
 _forked = False
 
 
@@ -96,10 +96,11 @@ def best_build(folder: Path, take: Callable[[Path], Build]) -> Build | None:
 
 def scratch(floats: int) -> int:
     """The address of so many floats that belong to this thread."""
-    room: Tensor | None = getattr(_local, "scratch", None)
-    if room is None or len(room) < floats:
-        room = _local.scratch = torch.empty(floats, dtype=torch.float32, device="cpu")
-    return room.data_ptr()
+    size, address = getattr(_local, "room", (0, 0))
+    if size < floats:
+        _local.scratch = torch.empty(floats, dtype=torch.float32, device="cpu")
+        size, address = _local.room = floats, _local.scratch.data_ptr()
+    return address
 
 
 def at_hand(*tensors: Tensor | None) -> bool:

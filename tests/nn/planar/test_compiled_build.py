@@ -205,12 +205,16 @@ int main(void) {
         equivlab_pack(&p, weight, in * group * k * k, group * k * k, places, matrices);
         float *room = noise(equivlab_forward_scratch(&p));
         equivlab_forward(&p, x, matrices, bias, n % 2, y, room, n % 5 ? together : NULL);
+        float *again = noise(out * area), *both = noise(equivlab_convolve_scratch(&p));
+        equivlab_convolve(&p, x, weight, in * group * k * k, group * k * k, places, bias, again,
+                          both, n % 5 ? together : NULL);
+        if (n % 2 == 0 && memcmp(y, again, sizeof(float) * out * area)) return 2;
         float *more = noise(equivlab_gradient_scratch(&p));
         equivlab_weight_gradient(&p, x, y, places, change, more, n % 5 ? together : NULL);
         for (Long i = 0; i < out * area; i++) sum += y[i];
         for (Long i = 0; i < filters; i++) sum += change[i];
         free(x), free(y), free(weight), free(change), free(bias);
-        free(matrices), free(room), free(more);
+        free(matrices), free(room), free(more), free(again), free(both);
     }
     return !(sum == sum && teams);
 }

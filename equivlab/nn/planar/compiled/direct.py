@@ -84,7 +84,8 @@ def run(
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *geometry: int) -> Tensor:
     """A group convolution."""
     problem = problem_of(x.shape, len(weight), weight.shape[-1], geometry)  # type: ignore[arg-type]
-    return run(problem, x, packed(problem, weight), bias)
+    shift = None if bias is None else plain(bias)
+    return library().convolve(problem, plain(x), plain(weight), shift)
 
 
 def correlate(x: Tensor, gradient: Tensor, kernel_size: int, *geometry: int) -> Tensor:
@@ -97,5 +98,4 @@ def convolve_adjoint(gradient: Tensor, weight: Tensor, padding: int, dilation: i
     """The gradient of `convolve` to its input, with stride 1."""
     ins, k = weight.shape[1] // gradient.shape[2], weight.shape[-1]
     problem = problem_of(gradient.shape, ins, k, (1, padding, dilation))
-    matrices = library().pack(problem, plain(weight), adjoint=True)
-    return library().forward(problem, plain(gradient), matrices, None)
+    return library().convolve(problem, plain(gradient), plain(weight), adjoint=True)

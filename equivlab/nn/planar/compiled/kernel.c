@@ -93,10 +93,12 @@ PUBLIC const char *equivlab_compiler(void) {
 #endif
 }
 
-/* Floats that the weights need in the basis of the representations, and that the two operators
-   work in. */
+/* Floats that the weights need in the basis of the representations, and that the operators work in. */
 PUBLIC Long equivlab_matrices(const Problem *p) { return matrices_of(p); }
 PUBLIC Long equivlab_forward_scratch(const Problem *p) { return p->threads * forward_room(p); }
+PUBLIC Long equivlab_convolve_scratch(const Problem *p) {
+    return round_up(matrices_of(p), 16) + p->threads * forward_room(p);
+}
 PUBLIC Long equivlab_gradient_scratch(const Problem *p) {
     return p->threads * (gradient_room(p) + sums_of(p));
 }
@@ -108,13 +110,27 @@ PUBLIC void equivlab_pack(
     pack(p, weight, row, column, places, matrices);
 }
 
+static void in_bands(Job *job, Parallel parallel) {
+    const Cut c = forward_cut(job->p);
+    job->room = forward_room(job->p), job->parts = tasks_of(job->p, &c), job->part = forward_part;
+    share(job, parallel);
+}
+
 PUBLIC void equivlab_forward(
     const Problem *p, const float *x, const float *matrices, const float *bias, int relu, float *out,
     float *scratch, Parallel parallel) {
     Job job = {.p = p, .x = x, .matrices = matrices, .bias = bias, .relu = relu, .out = out, .scratch = scratch};
-    const Cut c = forward_cut(p);
-    job.room = forward_room(p), job.parts = tasks_of(p, &c), job.part = forward_part;
-    share(&job, parallel);
+    in_bands(&job, parallel);
+}
+
+/* Both at once, for weights that are new at each call. */
+PUBLIC void equivlab_convolve(
+    const Problem *p, const float *x, const float *weight, Long row, Long column, const int *places,
+    const float *bias, float *out, float *scratch, Parallel parallel) {
+    pack(p, weight, row, column, places, scratch);
+    Job job = {.p = p, .x = x, .matrices = scratch, .bias = bias, .out = out};
+    job.scratch = scratch + round_up(matrices_of(p), 16);
+    in_bands(&job, parallel);
 }
 
 /* The gradient of the weights themselves, laid out as they are. */

@@ -26,6 +26,9 @@ class Problem(ctypes.Structure):
 
     Attributes:
         places: the tables that it points into.
+        out_shape: ``(B, O, G, H', W')``.
+        address: of itself.
+        rooms: floats to work in, for each operator that was asked.
     """
 
     _fields_ = [
@@ -38,6 +41,9 @@ class Problem(ctypes.Structure):
     def __init__(self, *sizes: int, places: Places) -> None:
         super().__init__(*sizes, places.taps.data_ptr())
         self.places = places
+        self.out_shape = (self.batch, self.outs, self.group, self.rows, self.columns)
+        self.address = ctypes.addressof(self)
+        self.rooms: dict[str, int] = {}
 
 
 class Library:
@@ -52,37 +58,51 @@ class Library:
         self.path = path
         self.name = path.stem.removeprefix("kernel-")
         self._library = library = ctypes.CDLL(str(path))
-        problem = ctypes.POINTER(Problem)
         for name, gives, takes in (
             ("compiler", ctypes.c_char_p, []),
-            ("matrices", Long, [problem]),
-            ("forward_scratch", Long, [problem]),
-            ("gradient_scratch", Long, [problem]),
-            ("pack", None, [problem, Pointer, Long, Long, Pointer, Pointer]),
-            ("forward", None, [problem, *3 * [Pointer], ctypes.c_int, *3 * [Pointer]]),
-            ("weight_gradient", None, [problem, *6 * [Pointer]]),
+            ("matrices", Long, [Pointer]),
+            ("forward_scratch", Long, [Pointer]),
+            ("convolve_scratch", Long, [Pointer]),
+            ("gradient_scratch", Long, [Pointer]),
+            ("pack", None, [*2 * [Pointer], Long, Long, *2 * [Pointer]]),
+            ("forward", None, [*4 * [Pointer], ctypes.c_int, *3 * [Pointer]]),
+            ("convolve", None, [*3 * [Pointer], Long, Long, *5 * [Pointer]]),
+            ("weight_gradient", None, 7 * [Pointer]),
         ):
             function = getattr(library, f"equivlab_{name}")
             function.restype, function.argtypes = gives, takes
         self.compiler = library.equivlab_compiler().decode()
 
-    def pack(self, problem: Problem, weight: Tensor, adjoint: bool = False) -> Tensor:
+    def pack(self, problem: Problem, weight: Tensor) -> Tensor:
         """The weights in the basis of irreducible representations, for `forward`.
 
         Args:
             problem: the sizes of the convolution.
-            weight: ``(O, I·G, k, k)``, contiguous float32; for the adjoint ``(I, O·G, k, k)``.
-            adjoint: whether `problem` is the gradient to the input of a convolution with `weight`.
+            weight: ``(O, I·G, k, k)``, contiguous float32.
         """
-        size = self._library.equivlab_matrices(problem)
+        size = self._library.equivlab_matrices(problem.address)
         matrices = torch.empty(size, dtype=torch.float32, device="cpu")
+        self._library.equivlab_pack(
+            problem.address, *self._layout(problem, weight, False), matrices.data_ptr()
+        )
+        return matrices
+
+    def _layout(
+        self, problem: Problem, weight: Tensor, adjoint: bool
+    ) -> tuple[int, int, int, int]:
+        """Where the weights are, one filter after another, and the turned numbers in a filter."""
         one = problem.group * problem.kernel**2  # numbers of a filter from field to field
         row, column = (one, problem.outs * one) if adjoint else (problem.ins * one, one)
         table = problem.places.opposite if adjoint else problem.places.turned
-        self._library.equivlab_pack(
-            problem, weight.data_ptr(), row, column, table.data_ptr(), matrices.data_ptr()
-        )
-        return matrices
+        return weight.data_ptr(), row, column, table.data_ptr()
+
+    def _room(self, operator: str, problem: Problem) -> int:
+        """The address of what an operator works in."""
+        floats = problem.rooms.get(operator)
+        if floats is None:
+            ask = getattr(self._library, f"equivlab_{operator}_scratch")
+            floats = problem.rooms[operator] = ask(problem.address)
+        return scratch(floats)
 
     def forward(
         self,
@@ -101,18 +121,44 @@ class Library:
             bias: ``(O,)``, or None.
             relu: cut the output at 0.
         """
-        shape = (problem.batch, problem.outs, problem.group, problem.rows, problem.columns)
-        out = torch.empty(shape, dtype=torch.float32, device="cpu")
-        shift = None if bias is None else bias.data_ptr()
-        room = scratch(self._library.equivlab_forward_scratch(problem))
+        out = torch.empty(problem.out_shape, dtype=torch.float32, device="cpu")
         self._library.equivlab_forward(
-            problem,
+            problem.address,
             x.data_ptr(),
             matrices.data_ptr(),
-            shift,
+            None if bias is None else bias.data_ptr(),
             relu,
             out.data_ptr(),
-            room,
+            self._room("forward", problem),
+            parallel(),
+        )
+        return out
+
+    def convolve(
+        self,
+        problem: Problem,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        adjoint: bool = False,
+    ) -> Tensor:
+        """`pack` and `forward` at once, for weights that are used once.
+
+        Args:
+            problem: the sizes of the convolution.
+            x: the input.
+            weight: ``(O, I·G, k, k)``, contiguous float32; for the adjoint ``(I, O·G, k, k)``.
+            bias: ``(O,)``, or None.
+            adjoint: whether `problem` is the gradient to the input of a convolution with `weight`.
+        """
+        out = torch.empty(problem.out_shape, dtype=torch.float32, device="cpu")
+        self._library.equivlab_convolve(
+            problem.address,
+            x.data_ptr(),
+            *self._layout(problem, weight, adjoint),
+            None if bias is None else bias.data_ptr(),
+            out.data_ptr(),
+            self._room("convolve", problem),
             parallel(),
         )
         return out
@@ -128,8 +174,8 @@ class Library:
         shape = (problem.outs, problem.ins * problem.group, problem.kernel, problem.kernel)
         weight = torch.empty(shape, dtype=torch.float32, device="cpu")
         pointers = (each.data_ptr() for each in (x, gradient, problem.places.turned, weight))
-        room = scratch(self._library.equivlab_gradient_scratch(problem))
-        self._library.equivlab_weight_gradient(problem, *pointers, room, parallel())
+        room = self._room("gradient", problem)
+        self._library.equivlab_weight_gradient(problem.address, *pointers, room, parallel())
         return weight
 
 

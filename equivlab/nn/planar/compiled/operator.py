@@ -50,9 +50,14 @@ def group_conv(
         found: Tensor = torch.ops.equivlab.group_conv(*given)
         return found
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given[:3]):
-        recorded: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
-        return recorded
+        return recorded(*given)
     return convolve(*given)
+
+
+def recorded(x: Tensor, weight: Tensor, bias: Tensor | None, *geometry: int) -> Tensor:
+    """`group_conv` of tensors that are at hand, with a record for gradients."""
+    found: Tensor = _Convolution.apply(x, weight, bias, *geometry)  # type: ignore[no-untyped-call]
+    return found
 
 
 def group_conv_weight(

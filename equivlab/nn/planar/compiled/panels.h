@@ -73,7 +73,9 @@ static Cut cut_of(const Problem *p, Long step, Long waste, Long past) {
     const Long floats = p->group * p->in * c.line * s * s; /* of a line, all maps */
     Long band = most(BAND / floats - span / s, 8);
     const Long share = (p->batch + 3 * p->threads - 1) / (3 * p->threads); /* images for a thread */
-    if (p->threads > 1) { /* some bands for each thread, that they end together */
+    if (p->threads > 1 && p->batch == 1) { /* a band for each: more would fill more panels in part */
+        band = least(band, most((p->rows + p->threads - 1) / p->threads, 4));
+    } else if (p->threads > 1) { /* some bands for each thread, that they end together */
         const Long bands = (3 * p->threads + p->batch - 1) / p->batch;
         band = least(band, most((p->rows + bands - 1) / bands, 4));
     }

@@ -6,6 +6,7 @@ which gives the same numbers to rounding; ``docs/notes/compiled-kernel.md`` has 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from equivlab.fields import RegularMaps, ScalarMaps
+from equivlab.groups import PointGroup
 from equivlab.nn.planar.compiled.direct import packed, problem_of, run
 from equivlab.nn.planar.compiled.finer import Finer, as_copies, as_fields, finer
 from equivlab.nn.planar.compiled.library import load
-from equivlab.nn.planar.compiled.operator import group_conv
+from equivlab.nn.planar.compiled.operator import recorded
 from equivlab.nn.planar.filterbank import Memo
 from equivlab.nn.window import PADDING_MODES
 from equivlab.processor import parallel
@@ -61,7 +63,7 @@ def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
     """
     if obstacle(layer, x, weight, bias) is not None:
         return None
-    tables = _tables_of(layer)
+    tables = _tables_of(layer.in_field.group)
     x, padding = framed(layer, x)
     geometry = (layer.stride, padding, layer.dilation)
     learning = _learns(x, weight, bias)
@@ -70,7 +72,7 @@ def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
         bias = bias.repeat_interleave(tables.copies)
     if learning:
         filters = layer.filters_of(weight, tables.copies, tables.maps)
-        y = group_conv(x, filters, bias, *geometry)
+        y = recorded(x, filters, bias, *geometry)
         return as_fields(F.relu(y) if layer.rectified else y, tables)
     outs = layer.out_channels * tables.copies
     problem = problem_of(x.shape, outs, layer.kernel_size, geometry)
@@ -80,10 +82,10 @@ def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
     return as_fields(run(problem, x, matrices, bias, layer.rectified), tables)
 
 
-def _tables_of(layer: Convolution) -> Finer:
-    tables = finer(layer.in_field.group)
+def _tables_of(group: PointGroup) -> Finer:
+    tables = finer(group)
     if tables is None:
-        raise RuntimeError(f"obstacle lets no {layer.in_field.group} through")
+        raise RuntimeError(f"obstacle lets no {group} through")
     return tables
 
 
@@ -126,7 +128,8 @@ def _of_the_layer(layer: Convolution) -> str | None:
 def _of_a_tensor(x: Tensor) -> str | None:
     if type(x) not in (Tensor, nn.Parameter):
         return "a class of tensors of its own"
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
+    functorch = torch._C._functorch
+    wrapped = functorch.is_functorch_wrapped_tensor(x) or functorch.is_legacy_batchedtensor(x)
     if wrapped or not x.is_cpu or x.layout != torch.strided or x.is_neg():
         return "not on the CPU, or a transformation of torch"
     if x.dtype != torch.float32:
@@ -162,18 +165,6 @@ def _learns(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     return x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
 
 
-def _pays_in_copies(
-    k: int, fields: int, pixels: int, mirrors: bool, work: int, learning: bool
-) -> bool:
-    """The same for finer groups: maps are sorted before and after, fewer filters are expanded."""
-    if k == 1:
-        return False
-    if not learning:
-        return work >= 1e6 if k <= 3 else fields >= 4 and pixels >= k * k
-    enough = pixels * fields >= (392 if mirrors else 1568) and (mirrors or pixels >= 196)
-    return enough and (work >= (5e6 if mirrors else 1e7) if k <= 3 else fields >= 4)
-
-
 def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
     """Whether the kernel is faster, by what was measured with AVX-512 on one thread.
 
@@ -182,11 +173,25 @@ def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
         x: its maps.
         learning: with gradients more is to be done that is not multiplying.
     """
-    tables = _tables_of(layer)
-    batch, ins, order, *sizes = x.shape
-    ins, outs, order = ins * tables.copies, layer.out_channels * tables.copies, tables.order
-    k, stride, before_and_after = layer.kernel_size, layer.stride, sum(layer.margins)
-    rows, columns = ((size + before_and_after - layer.reach) // stride + 1 for size in sizes)
+    frame = (layer.stride, sum(layer.margins) - layer.reach)
+    group = layer.in_field.group
+    return _pays(group, x.shape, layer.out_channels, layer.kernel_size, frame, learning)
+
+
+@lru_cache(maxsize=1024)
+def _pays(
+    group: PointGroup,
+    shape: tuple[int, ...],
+    outs: int,
+    k: int,
+    frame: tuple[int, int],
+    learning: bool,
+) -> bool:
+    tables = _tables_of(group)
+    batch, ins, _, *sizes = shape
+    ins, outs, order = ins * tables.copies, outs * tables.copies, tables.order
+    stride, margins = frame
+    rows, columns = ((size + margins) // stride + 1 for size in sizes)
     fields, pixels, mirrors = min(ins, outs), rows * columns, order == 8
     work = batch * pixels * ins * outs * (order * k) ** 2  # of the ordinary way
     if stride > 1:
@@ -205,3 +210,15 @@ def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
     if batch >= 8:  # small images are stacked, and fill the vectors
         return work >= 2e5 and (pixels >= 16 or fields <= 16)
     return pixels >= 49 and work >= 5e6
+
+
+def _pays_in_copies(
+    k: int, fields: int, pixels: int, mirrors: bool, work: int, learning: bool
+) -> bool:
+    """The same for finer groups: maps are sorted before and after, fewer filters are expanded."""
+    if k == 1:
+        return False
+    if not learning:
+        return work >= 1e6 if k <= 3 else fields >= 4 and pixels >= k * k
+    enough = pixels * fields >= (392 if mirrors else 1568) and (mirrors or pixels >= 196)
+    return enough and (work >= (5e6 if mirrors else 1e7) if k <= 3 else fields >= 4)
