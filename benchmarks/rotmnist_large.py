@@ -8,9 +8,10 @@ angles between quarter turns are learned: each digit is turned anew, and bent a 
 that it is seen. Digits are tested as the mean of their probabilities over `--poses` further turns.
 
 The rate is constant after the first epoch and falls along a line to zero in the last `--cooldown`
-epochs, and the bends to half, for the digits of the test are not bent; a mean of the weights, exponential over the steps, is what is tested. Protocol and sets as
-`rotmnist.py`; a killed run goes on, and with a larger `--epochs` as long as no cooldown has begun.
-`--validate` trains on 10,000 and gives the error on the 2,000, without looking at the test digits.
+epochs, and the bends to half, for the digits of the test are not bent; a mean of the weights,
+exponential over the steps, is what is tested. Protocol and sets as `rotmnist.py`; a killed run goes
+on, and with a larger `--epochs` as long as no cooldown has begun. `--validate` trains on 10,000 and
+gives the error on the 2,000, without looking at the test digits.
 """
 
 from __future__ import annotations

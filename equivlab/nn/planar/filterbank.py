@@ -132,8 +132,9 @@ class Memo(Generic[Made]):
         """``make(weight)``, or what it gave last time for the same weight.
 
         Without gradient. Remembers on the CPU only: elsewhere comparing would wait for the device.
+        A trace records how it is made, and so follows the weights.
         """
-        if not weight.is_cpu:
+        if not weight.is_cpu or torch.jit.is_tracing():
             return make(weight)
         last = self._last
         if last is not None and last[0].dtype is weight.dtype and last[0].equal(weight):

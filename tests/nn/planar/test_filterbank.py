@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from equivlab.groups import P4, P4M, PointGroup
-from equivlab.nn import GroupConv2d, LiftingConv2d
+from equivlab.groups import P4, P4M, Cyclic, PointGroup
+from equivlab.nn import GroupConv2d, LiftingConv2d, SteerableConv2d, SteerableConv3d
 from equivlab.nn.planar.filterbank import expand_filters
 from tests.laws import sample
 
@@ -206,3 +207,28 @@ def test_weights_of_nan_are_not_hidden() -> None:
         layer(x)
         layer.weight[0, 0, 0, 0] = torch.nan
         assert bool(torch.isnan(layer(x)[:, 0]).any())
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (LiftingConv2d(P4, 1, 2, 3), (2, 1, 9, 9)),
+        (GroupConv2d(P4M, 2, 2, 3), (2, 2, 8, 9, 9)),
+        (GroupConv2d(Cyclic(8), 2, 2, 5), (2, 2, 8, 9, 9)),
+        (SteerableConv2d("2x0 + 1x1", "2x0 + 1x1", 5), (2, 4, 9, 9)),
+        (SteerableConv3d("1x0e", "1x0e + 1x1o", 3), (2, 1, 5, 5, 5)),
+    ],
+    ids=["lifting", "P4M", "C8", "SO2", "SO3"],
+)
+def test_a_trace_of_a_new_layer_follows_its_weights(
+    layer: nn.Module, shape: tuple[int, ...]
+) -> None:
+    """Its first call expands the filters; the second, by which torch checks a trace, does too."""
+    x = torch.randn(shape)
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):  # of one size only
+        traced = torch.jit.trace(layer, x)
+        before = traced(x)
+        for parameter in traced.parameters():
+            parameter.mul_(2)
+    assert not torch.allclose(before, layer(x), atol=1e-3)
+    assert torch.allclose(traced(x), layer(x), atol=1e-4)

@@ -87,9 +87,7 @@ class Library:
         )
         return matrices
 
-    def _layout(
-        self, problem: Problem, weight: Tensor, adjoint: bool
-    ) -> tuple[int, int, int, int]:
+    def _layout(self, problem: Problem, weight: Tensor, adjoint: bool) -> tuple[int, int, int, int]:
         """Where the weights are, one filter after another, and the turned numbers in a filter."""
         one = problem.group * problem.kernel**2  # numbers of a filter from field to field
         row, column = (one, problem.outs * one) if adjoint else (problem.ins * one, one)
