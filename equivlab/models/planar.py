@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -59,6 +60,9 @@ class DigitCNN(nn.Module):
             that gives about 25 thousand parameters: 20 plain, 10 with P4, 7 with P4M, 8 with P6,
             5 with P6M; of other groups one more in the later layers, if that is nearer.
         dropout: probability to drop a number after layers 1, 3, 4, 5 and 6 in training.
+        halve_after: the numbers of the layers, 1 to 6, after which pixels are halved; None for the
+            usual ones. Fine strokes turn by angles between quarter turns the better, the longer
+            they keep their pixels.
         device: where it lives.
         dtype: of its parameters.
 
@@ -67,7 +71,7 @@ class DigitCNN(nn.Module):
         any, to ``(B, classes)``.
 
     Raises:
-        ValueError: an image that is too small or of another kind.
+        ValueError: an image that is too small or of another kind, or a number of no layer.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class DigitCNN(nn.Module):
         width: int | None = None,
         *,
         dropout: float = 0.0,
+        halve_after: Sequence[int] | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -92,13 +97,17 @@ class DigitCNN(nn.Module):
         layers: list[nn.Module] = []
         margin = parts.kernel_size // 2 if parts.steerable else 0
         fine = parts.steerable and isinstance(group, PointGroup)
+        if halve_after is None:
+            halve_after = FINE_POOL_AFTER if fine else POOL_AFTER
+        if strange := [n for n in halve_after if n not in range(1, 7)]:
+            raise ValueError(f"DigitCNN can halve after layers 1 to 6; halve_after has {strange}.")
         for number in range(1, 7):
             before = in_channels if number == 1 else widths[number - 2]
             width = widths[number - 1]
             make = parts.lift if number == 1 else parts.conv
             conv = make(before, width, parts.kernel_size, padding=margin, bias=True)
             layers += [conv, parts.norm(width), parts.bend(width)]
-            if number in (FINE_POOL_AFTER if fine else POOL_AFTER):
+            if number in halve_after:
                 layers.append(_halve(parts, width))
             if dropout and number in DROP_AFTER:
                 layers.append(nn.Dropout(dropout))

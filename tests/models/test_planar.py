@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from equivlab.groups import P4, P4M, PointGroup
+from equivlab.groups import P4, P4M, SO2, CircleGroup, Cyclic, PointGroup
 from equivlab.models import P4CNN, Z2CNN, DigitCNN, smooth_network
 from tests.laws import BOUNDS, relative
 
@@ -42,6 +42,23 @@ def test_arguments(group: PointGroup | None) -> None:
     model = DigitCNN(group, in_channels=3, classes=5, width=4, dropout=0.2)
     assert model(torch.randn(2, 3, 30, 30)).shape == (2, 5)
     assert sum(isinstance(m, torch.nn.Dropout) for m in model.modules()) == 5
+
+
+@pytest.mark.parametrize("group", [None, P4, Cyclic(8), SO2], ids=str)
+def test_pixels_are_halved_where_one_wants(group: PointGroup | CircleGroup | None) -> None:
+    """Without halvings the scores are maps of all pixels, or of those that filters leave."""
+    torch.manual_seed(0)
+    usual, fine = DigitCNN(group, width=1), DigitCNN(group, width=1, halve_after=())
+    x = torch.rand(2, 1, 28, 28)
+    assert parameters(fine) == parameters(usual)
+    sizes = [model.features(x).shape[-1] for model in (usual, fine)]
+    assert sizes == {"None": [1, 13], "P4": [1, 13], "C8": [7, 28], "SO2": [14, 28]}[str(group)]
+    if group is not None:
+        fine.double().eval()
+        turned = torch.rot90(x.double(), 1, (-2, -1))
+        assert relative(fine(turned), fine(x.double())) < 1e-12
+    with pytest.raises(ValueError, match=r"layers 1 to 6; halve_after has \[7\]"):
+        DigitCNN(group, halve_after=(2, 7))
 
 
 def test_too_small_an_image_is_refused() -> None:
