@@ -26,6 +26,16 @@ pytestmark = IN_BROWSER
 CANVAS = ".equivlab-shape .stage canvas:last-child"
 # Chromium without a graphics card complains of itself when a screenshot is taken.
 NOT_OURS = "GPU stall due to ReadPixels"
+SETTLED = """async () => {
+  const frame = () => new Promise((go) => requestAnimationFrame(go));
+  const until = performance.now() + 60_000;
+  do {
+    if (performance.now() > until) throw new Error("no answer in 60 s");
+    await frame();
+    await frame();
+  } while (window.open_questions);
+  await frame();
+}"""
 SOURCE = """
 import torch
 from equivlab.data import furniture
@@ -61,13 +71,7 @@ class Open:
 
     def settle(self) -> None:
         """Wait until what was asked for has been answered and painted."""
-        self.page.evaluate(
-            """async () => {
-              const frame = () => new Promise((go) => requestAnimationFrame(go));
-              do { await frame(); await frame(); } while (window.open_questions);
-              await frame();
-            }"""
-        )
+        self.page.evaluate(SETTLED)
 
     def look(self, box: list[float] | None = None) -> np.ndarray:
         """The picture, or a part of it: left, top, side."""
