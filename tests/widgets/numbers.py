@@ -43,7 +43,7 @@ class Number:
         return bool(found) and all(map(self._fits, found))
 
     def _fits(self, said: str) -> bool:
-        if said == "0 (exact)":
+        if said in ("0", "0 (exact)"):
             return self.value < EXACT
         unit = self.unit or 10.0 ** (math.floor(math.log10(max(self.value, EXACT))) - 1)
         return abs(float(said) - self.value) <= 0.505 * unit

@@ -44,6 +44,19 @@ export function atGamma(levels, from, area, steps, gamma) {
   return shown;
 }
 
+/** Whether the features on show are of the pose on show, or will be. @param {any} view */
+export const isFollowing = ({ loop, problem, question }) =>
+  !(loop.silent || problem) || loop.isSettled(question);
+
+/** What is shown in numbers: nothing, where the features could not follow the globe.
+ * @param {any} view
+ * @returns {{ of: Question, errors: (number | undefined)[], shares?: Seen["shares"] }}
+ */
+export function knownOf(view) {
+  const { seen, question: of } = view;
+  return isFollowing(view) ? seen : { of, errors: seen.errors.map(() => undefined) };
+}
+
 /** The number of the pose nearest to a rotation. @param {number[][]} poses @param {number[]} r */
 export function nearestPose(poses, r) {
   const alike = poses.map((pose) => pose.reduce((sum, v, n) => sum + v * r[n], 0));

@@ -10,7 +10,7 @@ import { BOLD, bytes, DEGREES, describe, element, within } from "../page/element
 import { KernelLoop } from "../page/kernel_loop.js";
 import { Pager } from "../page/pager.js";
 import { legible } from "../page/palette.js";
-import { atGamma, Recorded } from "./features.js";
+import { atGamma, isFollowing, knownOf, Recorded } from "./features.js";
 import { arrangeSpheres } from "./layout.js";
 import { menusOf } from "./menus.js";
 import { Painter } from "./painter.js";
@@ -381,7 +381,7 @@ class SphereView extends CanvasView {
     this.glasses.slice(1).forEach((glass) => {
       glass.style.visibility = hidden ? "hidden" : "visible";
     });
-    if (!this.ringed) this.drawRings();
+    if (!this.ringed || !isFollowing(this)) this.drawRings();
     this.tell();
   }
 
@@ -415,7 +415,7 @@ class SphereView extends CanvasView {
   }
 
   drawRings() {
-    this.ringed = true;
+    this.ringed = isFollowing(this);
     const { disc, places } = this.layout;
     const pen = this.pen();
     const titles = this.square ? squareTitles(this) : this.titles;
@@ -431,7 +431,7 @@ class SphereView extends CanvasView {
     });
     drawShares(this, pen);
     if (this.square) return;
-    const { of, errors } = this.seen;
+    const { of, errors } = knownOf(this);
     const colours = this.views.map(({ role }) => this.hue(role));
     this.dots.draw(pen, of.signal, { angle: angleOf(of.rotation), errors }, colours, false);
   }
@@ -441,13 +441,14 @@ class SphereView extends CanvasView {
     const { loop } = this;
     this.painted += 1;
     const { asked, answered, silent } = loop;
+    const { errors } = knownOf(this);
     Object.assign(this.canvas.dataset, {
       painted: this.painted,
       asked,
       answered,
       silent,
-      error: this.seen.errors[0] ?? "",
-      errors: JSON.stringify(this.seen.errors),
+      error: errors[0] ?? "",
+      errors: JSON.stringify(errors),
       settled: loop.isSettled(this.question),
       angle: angleOf(this.shown).toFixed(3),
       gamma: this.gamma,

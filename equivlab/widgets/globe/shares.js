@@ -3,6 +3,7 @@
 // the kernel is asked when the globe is at rest.
 
 import { budgetWords, drawBudget, partsOf } from "../page/budget.js";
+import { knownOf } from "./features.js";
 import { angleOf } from "./rotations.js";
 import { sentencesOf } from "./words.js";
 
@@ -11,10 +12,10 @@ import { sentencesOf } from "./words.js";
  */
 export const sharesOf = (view) =>
   view.views.map((/** @type {any} */ { title, role }, /** @type {number} */ n) => {
-    const { seen } = view;
-    const [interpolation, grid] = seen.shares?.[n] ?? [];
+    const { errors, shares } = knownOf(view);
+    const [interpolation, grid] = shares?.[n] ?? [];
     const colour = view.hue(role);
-    return { title, colour, error: seen.errors[n], interpolation, grid: grid ?? undefined };
+    return { title, colour, error: errors[n], interpolation, grid: grid ?? undefined };
   });
 
 /** All that a reader of the screen hears at rest. @param {any} view */
@@ -27,9 +28,10 @@ export function spokenOf(view) {
 /** The bars below the spheres. @param {any} view @param {CanvasRenderingContext2D} pen */
 export function drawShares(view, pen) {
   const { seen, layout } = view;
-  const known = view.views.flatMap((/** @type {any} */ { errors }) => errors.flat());
-  const most = Math.max(0.01, ...seen.errors, ...known);
-  const at = `at ${Math.round(angleOf(seen.of.rotation))}°`;
+  const { of } = knownOf(view);
+  const recorded = view.views.flatMap((/** @type {any} */ { errors }) => errors.flat());
+  const most = Math.max(0.01, ...seen.errors, ...recorded);
+  const at = `at ${Math.round(angleOf(of.rotation))}°`;
   const place = { x: 16, y: layout.budget, width: layout.width - 36 };
   drawBudget(view, pen, sharesOf(view), { ...place, most, at });
 }

@@ -4,6 +4,7 @@
 
 import { budgetHeight } from "../page/budget.js";
 import { errorWords } from "../page/elements.js";
+import { knownOf } from "./features.js";
 import { angleOf, IDENTITY } from "./rotations.js";
 
 /** @typedef {{ x: number, y: number }} Place */
@@ -85,7 +86,8 @@ export function squareSpheres(view) {
  * @returns {[string, string][]}
  */
 export function squareTitles(view) {
-  const { layout, views, seen, ink } = view;
+  const { layout, views, ink } = view;
+  const { errors } = knownOf(view);
   const { narrow } = layout;
   /** @type {[string, string][]} */
   const titles = [
@@ -98,7 +100,7 @@ export function squareTitles(view) {
     const words = [
       narrow ? "R·Φ(f)" : `${name}then turn: R·Φ(f)`,
       narrow ? "Φ(R·f)" : `${name}after the turn: Φ(R·f)`,
-      `${narrow ? "off" : "difference, error"} ${errorWords(seen.errors[n])}`,
+      `${narrow ? "off" : "difference, error"} ${errorWords(errors[n])}`,
     ];
     const upright = levelsAtRest(view) ? "Φ(f)  →  turn" : "Φ(f) is not here yet: press r";
     if (!n) words.unshift(narrow ? "Φ(f)" : `${name}${upright}`);

@@ -2,6 +2,7 @@
 // What the "?" of RotateSphere tells.
 
 import { errorWords } from "../page/elements.js";
+import { isFollowing, knownOf } from "./features.js";
 import { angleOf } from "./rotations.js";
 
 /** @typedef {import("../page/help.js").Rows} Rows */
@@ -25,9 +26,10 @@ export function sentencesOf(view) {
  */
 function errorLine(view, n) {
   const name = view.views.length > 1 ? `relative error, ${view.views[n].title}` : "relative error";
-  const { of, errors } = view.seen;
-  if (view.loop.isSettled(view.question)) return `${name}: ${errorWords(errors[n])}`;
-  if (view.loop.silent || view.problem) return `${name}: –`;
+  const { of, errors } = knownOf(view);
+  if (!isFollowing(view) || view.loop.isSettled(view.question)) {
+    return `${name}: ${errorWords(errors[n])}`;
+  }
   return `${name} at ${Math.round(angleOf(of.rotation))}°: ${errorWords(errors[n])}`;
 }
 
