@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,17 @@ AXE_RUN = """async () => (await axe.run(".equivlab-view")).violations
   .map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html.slice(0, 160))].join("; "))"""
 
 
+@cache
+def _devtools(page: Any) -> Any:
+    """One for each page: a picture taken by another would end the zoom that this one has set."""
+    return page.context.new_cdp_session(page)
+
+
 def resize(view: TurningPage, size: str) -> None:
     """To a width, or a zoom, until it is painted in its new size."""
     width, height, zoom = SIZES[size]
     metrics = {"width": width, "height": height, "deviceScaleFactor": zoom, "mobile": False}
-    view.page.context.new_cdp_session(view.page).send("Emulation.setDeviceMetricsOverride", metrics)
+    _devtools(view.page).send("Emulation.setDeviceMetricsOverride", metrics)
     view.page.wait_for_function("(width) => innerWidth === width", arg=width)
     view.settle()
     view.settle()  # sizes are watched after the layout, and painted in the next frame
@@ -89,7 +96,7 @@ def seen(view: TurningPage, box: str) -> np.ndarray:
     clip = {"x": x, "y": y + top, "width": at[2] - 4, "height": height, "scale": 1}
     # Not Playwright's own: it would set the size of the window anew.
     options = {"format": "png", "clip": clip}
-    found = view.page.context.new_cdp_session(view.page).send("Page.captureScreenshot", options)
+    found = _devtools(view.page).send("Page.captureScreenshot", options)
     return TurningPage.picture(base64.b64decode(found["data"]))
 
 
@@ -138,6 +145,11 @@ def wrong_numbers(view: TurningPage, case: Large) -> list[str]:
     settle(view)
     view.press(case.check)
     settle(view)
+    return wrong_as_it_stands(view, case)
+
+
+def wrong_as_it_stands(view: TurningPage, case: Large) -> list[str]:
+    """The same in the pose on show."""
     pose = str(view.canvas.get_attribute(case.pose))
     said = labels(view)
     wanted = case.numbers(*case.parts(), pose)

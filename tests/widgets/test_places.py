@@ -1,7 +1,8 @@
-"""All widgets in a place with a kernel, so far Notebook 7: every size, both themes.
+"""All widgets in JupyterLab, Notebook 7 and Voilà: every size, both themes, without the kernel.
 
 One notebook holds them all, and an accordion a second view of each. One server and one browser
-serve all places; a page is opened for each, and in Voilà, whose pages have one theme, two.
+serve all places, and one kernel both kinds of notebook; a page is opened for each, and in Voilà,
+whose pages have one theme, two.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ import pytest
 
 from tests.widgets import looking
 from tests.widgets.chromium import IN_BROWSER
-from tests.widgets.lab import ADDRESSES, SNAPSHOT, lab_server, open_and_run, write_notebook
+from tests.widgets.lab import (
+    ADDRESSES,
+    KERNEL,
+    SNAPSHOT,
+    lab_server,
+    open_and_run,
+    write_notebook,
+)
 from tests.widgets.large import LARGE
 from tests.widgets.looking import SIZES
 from tests.widgets.turning_page import TurningPage
@@ -30,7 +38,10 @@ SOURCES = [
 ]
 PAINTED = """(n) =>
   document.querySelectorAll(".equivlab-view canvas[data-painted]").length === n"""
-DARK = "() => document.body.dataset.jpThemeLight === 'false'"
+# At narrow widths the panels beside the notebook open by themselves.
+ALONE = "() => { jupyterapp.shell.collapseLeft(); jupyterapp.shell.collapseRight(); }"
+LIGHT = "(light) => document.body.dataset.jpThemeLight === String(light)"
+ASKING = ("RotateSphere", "RotateShape", "SeeThrough")  # the kernel, about every pose
 NEEDED = {"JupyterLab": "jupyterlab", "Notebook 7": "notebook", "Voilà": "voila"}
 
 
@@ -42,7 +53,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture(params=["Notebook 7"])
+@pytest.fixture(params=NEEDED)
 def place(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     if find_spec(NEEDED[name]) is None:
@@ -68,6 +79,7 @@ class Place:
             self.page.wait_for_function(PAINTED, arg=len(LARGE), timeout=180_000)
         else:
             open_and_run(self.page, where, len(LARGE))
+            self.paint(theme)  # another place may have left it in dark
         self.complaints = looking.complaints_of(self.page)  # what Jupyter says before is its own
         self.views = {name: self.view(case.kind, 0) for name, case in LARGE.items()}
 
@@ -76,9 +88,18 @@ class Place:
         canvas = f".equivlab-{kind} canvas[tabindex] >> nth={n}"
         return TurningPage(self.page, canvas, self.complaints, dark=False)
 
+    def resize(self, size: str) -> None:
+        """With nothing beside the notebook."""
+        first = next(iter(self.views.values()))
+        looking.resize(first, size)
+        if self.place == "JupyterLab":
+            self.page.evaluate(ALONE)
+            looking.resize(first, size)
+
     def look(self, size: str, *, turned: bool) -> list[str]:
         """What is wrong with any widget in a size."""
-        looking.resize(next(iter(self.views.values())), size)
+        self.resize(size)
+        scrolled = self.place == "JupyterLab" and size == "360"  # its bars leave 235 pixels
         wrong = []
         for name, view in self.views.items():
             looking.bring(view, 0)
@@ -88,16 +109,39 @@ class Place:
                 found += looking.turn(view, LARGE[name], size)
                 looking.drag(view, LARGE[name])
                 view.press("r")
-            wrong += [f"{name}, {size}: {fault}" for fault in found]
+            seen = [one for one in found if not (scrolled and one.startswith("outside: "))]
+            wrong += [f"{name}, {size}: {fault}" for fault in seen]
         return wrong
 
-    def paint_dark(self) -> None:
-        """Take the dark theme of a notebook."""
-        theme = {"theme": "JupyterLab Dark"}
+    def paint(self, theme: str) -> None:
+        """Take the light or the dark theme of a notebook."""
         self.page.evaluate(
-            "(theme) => jupyterapp.commands.execute('apputils:change-theme', theme)", theme
+            "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })",
+            f"JupyterLab {theme.title()}",
         )
-        self.page.wait_for_function(DARK)
+        self.page.wait_for_function(LIGHT, arg=theme == "light")
+
+    def without_kernel(self) -> list[str]:
+        """What is wrong once the kernel that made the widgets is gone and another runs."""
+        for view in self.views.values():
+            view.press("r")
+            looking.settle(view)
+        self.page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
+        self.page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)
+        wrong = []
+        for name, view in self.views.items():
+            case = LARGE[name]
+            looking.bring(view, 0)
+            view.press(case.check)
+            if name in ASKING:
+                view.canvas.and_(self.page.locator("[data-silent=true]")).wait_for()
+            looking.settle(view)
+            found = looking.wrong_as_it_stands(view, case)
+            view.press(case.check)
+            looking.settle(view)
+            found += looking.wrong_as_it_stands(view, case) + looking.faults(view)
+            wrong += [f"{name}, without a kernel: {fault}" for fault in found]
+        return wrong
 
 
 @pytest.fixture
@@ -111,7 +155,7 @@ def test_all_can_be_read_turned_and_trusted(
     browser: Any, address: str, place: str, shown: Place
 ) -> None:
     """Sizes, themes, keys and the hand, numbers, two views, and what a kernel leaves behind."""
-    looking.resize(shown.views["RotateImage"], "1440")
+    shown.resize("1440")
     wrong = []
     for name, view in shown.views.items():
         wrong += looking.wrong_numbers(view, LARGE[name])
@@ -123,22 +167,27 @@ def test_all_can_be_read_turned_and_trusted(
         cells, *_ = json.loads(shown.page.evaluate(SNAPSHOT))
         assert cells == [["code", source] for source in SOURCES]  # no key has reached the notebook
     assert looking.serious(shown.page) == []
+    check_second_views(shown)
     assert shown.complaints == []
     dark = shown
     if place == "Voilà":
         dark = Place(browser, address, place, "dark")
     else:
-        dark.paint_dark()
+        dark.paint("dark")
     wrong = [fault for size in SIZES for fault in dark.look(size, turned=False)]
     assert not wrong, "\n".join(wrong)
     assert looking.serious(dark.page) == []
-    check_second_views(dark)
     assert dark.complaints == []
+    if place == "Notebook 7":  # of JupyterLab in `test_in_lab.py`
+        wrong = dark.without_kernel()
+        assert not wrong, "\n".join(wrong)
+        check_stills(dark.page)
 
 
 def check_second_views(shown: Place) -> None:
     """The accordion opens, and what one view shows the other shows too."""
-    shown.page.get_by_text("a second view of each", exact=True).click()
+    title = shown.page.get_by_text("a second view of each", exact=True)
+    title.click()
     for name, case in LARGE.items():
         first, second = shown.views[name], shown.view(case.kind, 1)
         looking.bring(second, 0)
@@ -151,3 +200,20 @@ def check_second_views(shown: Place) -> None:
             "([node, name, pose]) => node.getAttribute(name) === pose",
             arg=[second.canvas.element_handle(), case.pose, pose],
         )
+    title.click()
+
+
+def check_stills(page: Any) -> None:
+    """Saved and opened again, a still picture of each, and how to bring it to life."""
+    page.evaluate("async () => { await jupyterapp.commands.execute('docmanager:save'); }")
+    page.wait_for_function("() => !jupyterapp.shell.currentWidget.context.model.dirty")
+    page.reload(timeout=120_000)
+    still = page.locator(".equivlab-still")
+    still.nth(len(LARGE) - 1).wait_for(state="attached", timeout=120_000)
+    assert still.count() == len(LARGE)
+    for n, name in enumerate(LARGE):
+        picture = still.nth(n).locator("img")
+        assert picture.evaluate("(img) => img.decode().then(() => img.naturalWidth)") > 100
+        assert str(picture.get_attribute("alt")).startswith(name)
+        assert "Run the cell (Shift+Enter) to bring it to life" in str(still.nth(n).text_content())
+    assert page.locator("text=model not found").count() <= 1  # the accordion's, which has no still
