@@ -38,7 +38,7 @@ SOURCES = [
 ]
 PAINTED = """(n) =>
   document.querySelectorAll(".equivlab-view canvas[data-painted]").length === n"""
-# Of Voilà's own page, which asks a network for icons; what else fails to load is told by its address.
+# Of Voilà's own page, which asks a network for icons; what else does not load is told by its URL.
 ICONS = ("@fortawesome/", "Failed to load resource: net::", "Couldn't load preload assets")
 # At narrow widths the panels beside the notebook open by themselves.
 ALONE = "() => { jupyterapp.shell.collapseLeft(); jupyterapp.shell.collapseRight(); }"
