@@ -30,6 +30,8 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = "equivlab"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": False}  # the arrows turn widgets
 html_show_sphinx = False
 html_math_renderer = "mathml"

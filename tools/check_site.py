@@ -5,7 +5,8 @@
 
 A page must load nothing, say nothing in the console, and show axe-core (which `npm ci` brings)
 nothing serious. Each widget on it must change when it is turned, or say that it needs a kernel.
-Its formulas must be drawn, its solutions folded, and its file no larger than 8 MB.
+Its formulas must be drawn, its solutions folded, its lines of code whole at 1280 pixels, and its
+file no larger than 8 MB.
 """
 
 from __future__ import annotations
@@ -51,6 +52,15 @@ UNFOLDED = """() => [...document.querySelectorAll("pre")]
   .filter((one) => one.textContent.startsWith("# A solution."))
   .filter((one) => !one.closest("details:not([open])"))
   .map((one) => one.textContent.slice(0, 80))"""
+CUT = """() => {
+  const folded = [...document.querySelectorAll("details:not([open])")];
+  for (const one of folded) one.open = true;
+  const found = [...document.querySelectorAll("pre")]
+    .filter((one) => one.scrollWidth > one.clientWidth + 1)
+    .map((one) => one.textContent.split("\\n").reduce((a, b) => (a.length < b.length ? b : a)));
+  for (const one of folded) one.open = false;
+  return found;
+}"""
 MOST_BYTES = 8_000_000  # of a page
 PATIENCE = 10_000  # milliseconds in which a widget must have changed
 
@@ -71,6 +81,7 @@ def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
     yield from said
     yield from (f"a formula is not drawn: {text}" for text in page.evaluate(RAW))
     yield from (f"a solution is not folded: {text}" for text in page.evaluate(UNFOLDED))
+    yield from (f"a line is cut off: {text}" for text in page.evaluate(CUT))
     if (size := path.stat().st_size) > MOST_BYTES:
         yield f"{size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.1f}"
     if AXE.exists():

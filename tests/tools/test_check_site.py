@@ -26,6 +26,8 @@ PAGES = {
     "dollars": "<p>Here $x$ is.</p>",
     "unfolded": "<pre># A solution. Unfold it.</pre>",
     "folded": "<details><summary>Show</summary><pre># A solution. Unfold it.</pre></details>",
+    "cut": f"<details><summary>Show</summary><pre>short\n{300 * 'a'}</pre></details>",
+    "whole": f"<pre style='white-space: pre-wrap'>{90 * 'a '}</pre>",
     "large": "<!--" + 8_000_000 * "a" + "-->",
     "asking": '<img alt="far away" src="https://example.org/far.png">',
 }
@@ -42,7 +44,7 @@ def test_each_fault_is_named_and_nothing_else(tmp_path: Path) -> None:
         chromium.close()
     light = [fault for fault in found if ", light: " in fault]
     assert len(found) == 2 * len(light)
-    bad = {"silent", "talking", "asking", "raw", "dollars", "unfolded", "large"}
+    bad = {"silent", "talking", "asking", "raw", "dollars", "unfolded", "cut", "large"}
     assert {fault.partition(",")[0] for fault in light} == bad
     assert "silent, light: a widget neither turns nor says why: Look." in light
     assert "talking, light: hm" in light
@@ -50,4 +52,5 @@ def test_each_fault_is_named_and_nothing_else(tmp_path: Path) -> None:
     assert r"raw, light: a formula is not drawn: It is \(x\) or \cdot, for" in light
     assert "dollars, light: a formula is not drawn: Here $x$ is." in light
     assert "unfolded, light: a solution is not folded: # A solution. Unfold it." in light
+    assert f"cut, light: a line is cut off: {300 * 'a'}" in light
     assert "large, light: 8.0 MB, more than 8.0" in light

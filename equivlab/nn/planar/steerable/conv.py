@@ -60,8 +60,8 @@ class SteerableConv2d(Window, ExactTables, FieldModule):
     >>> layer(torch.randn(2, 3, 16, 16)).shape
     torch.Size([2, 16, 16, 16])
     >>> layer
-    SteerableConv2d(CircleMaps(SO2, '3x0') -> CircleMaps(SO2, '4x0+4x1+2x2'), kernel_size=5, \
-padding='same')
+    SteerableConv2d(CircleMaps(SO2, '3x0') -> CircleMaps(SO2, '4x0+4x1+2x2'), kernel_size=5,
+                    padding='same')
     """
 
     in_field: CircleMaps
