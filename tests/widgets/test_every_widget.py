@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
+from equivlab.groups import P4
+from equivlab.models import smooth_network
+from equivlab.widgets import RotateImage
 from equivlab.widgets.page.html import state_of, widget_html
 from tests.widgets.cases import WIDGETS, Case, public_widgets
 
@@ -22,6 +27,12 @@ NAMED = {"←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "Arro
 ACTION = r"(?<![\w.])\"?{0}\"?: |\bacts\.{0} = "
 ARROWS = frozenset(NAMED.values())
 ROWS = pytest.mark.parametrize("name", WIDGETS)
+#: Those whose previews are turned, and another pose of each.
+TELLING: dict[str, dict[str, Any]] = {
+    "RotateImage": {"angle_deg": 35.0},
+    "RotateShape": {"rotation": [0.8, 0.6, 0.0, 0.0]},
+    "RotateSphere": {"rotation": [1.0, 0, 0, 0, 0.8, -0.6, 0, 0.6, 0.8]},
+}
 
 
 @cache
@@ -96,6 +107,42 @@ def test_its_still_is_a_picture(name: str, made: dict[str, Any], tmp_path: Path)
     with Image.open(tmp_path / "still.png") as still:
         assert min(still.size) > 100
         assert len(still.convert("RGB").getcolors(1 << 24) or []) > 2
+
+
+@ROWS
+def test_a_preview_of_what_nobody_turned_shows_it_turned(name: str, made: dict[str, Any]) -> None:
+    widget = widget_of(made, name)
+    before = widget.get_state()
+    preview = widget.preview()
+    assert widget.get_state() == before
+    if name not in TELLING:
+        assert preview == widget.still()
+        return
+    assert preview != widget.still()
+    for trait, pose in TELLING[name].items():
+        rest = getattr(widget, trait)
+        setattr(widget, trait, pose)
+        assert widget.preview() == widget.still() != preview  # what a hand has turned stays so
+        setattr(widget, trait, rest)
+
+
+def test_a_preview_tells_an_equivariant_network_from_a_plain_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU())
+    widget = RotateImage(smooth_network(P4), torch.rand(1, 1, 12, 12), plain)
+    seen: list[float] = []
+    drawn = widget.figure
+
+    def figure() -> Any:
+        seen.extend(float(widget.budget(compare=other).total) for other in (False, True))
+        return drawn()
+
+    monkeypatch.setattr(widget, "figure", figure)
+    widget.preview()
+    assert seen[0] < 1e-5
+    assert seen[1] > 0.1
 
 
 @ROWS

@@ -156,6 +156,10 @@ class RotateSphere(AskedView):
     def turn_to(self, part: float) -> None:
         self.turn(SO3.from_zyz(2 * math.pi * part, 0.0, 0.0))
 
+    def telling_pose(self) -> dict[str, Any]:
+        R = SO3.from_zyz(0.0, math.pi / 4, math.pi / 4)  # the poles leave their places
+        return {"rotation": [float(v) for v in R.flatten()]}
+
     def error(self) -> float:
         """The relative error in the present pose."""
         return self.engine.turn(self.signal, _as_rotation(self.rotation)).error

@@ -192,6 +192,9 @@ class RotateImage(TurnedPictures):
             "unturns": mixing.tables,
         }
 
+    def telling_pose(self) -> dict[str, Any]:
+        return {"angle_deg": 360.0 / self._spec["turns"]}  # an element of the group
+
     def error(self) -> float:
         """The model's relative error at the present image, mirror and (nearest) angle."""
         return float(self.atlas.errors[self.image, *self.pose])
