@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Generic, get_origin
+
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -24,6 +26,7 @@ napoleon_numpy_docstring = False
 napoleon_custom_sections = [("Shape", "notes_style"), ("Source", "notes_style")]
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True  # as they are written: a function's repr hides the types beside it
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
 python_use_unqualified_type_names = True
@@ -51,6 +54,21 @@ def display_formula(self, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def public_bases(app, name: str, cls: type, options, bases: list) -> None:
+    """In the place of a private class its own bases, which a reader can look up."""
+    found: list = []
+    for each in bases:
+        kind = get_origin(each) or each
+        if kind.__name__.startswith("_"):
+            inner = list(kind.__bases__)
+            public_bases(app, name, cls, options, inner)
+            found += [one for one in inner if one not in (object, Generic, *found)]
+        else:
+            found.append(each)
+    bases[:] = found
+
+
 def setup(app) -> None:
-    """Formulas as MathML."""
+    """Formulas as MathML, and no private class."""
+    app.connect("autodoc-process-bases", public_bases)
     app.add_html_math_renderer("mathml", (inline_formula, None), (display_formula, None))

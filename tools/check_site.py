@@ -37,14 +37,14 @@ PLACES = "canvas[tabindex='0'], .equivlab-plotly[tabindex='0']"
 KEYS = ("ArrowRight", "ArrowLeft")  # where one is at an end, the other leads away from it
 # Remarks on reading pixels: the driver's on ours, the browser's on plotly's, of its letters.
 READING = ("GPU stall due to ReadPixels", "Multiple readback operations using getImageData")
-# Words between dollars, or commands of TeX, in text that is no code.
+# Words between dollars, commands of TeX, or a role's tilde, in text that is no code.
 RAW = r"""() => {
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const { textContent: text, parentElement: home } = walk.currentNode;
     if (home.closest("code, pre, script, style, math, svg")) continue;
-    if (/\$[^$]+\$|\\[a-zA-Z]{3,}/.test(text)) found.push(text.trim().slice(0, 80));
+    if (/\$[^$]+\$|\\[a-zA-Z]{3,}|~[a-z_]+\.\w/.test(text)) found.push(text.trim().slice(0, 80));
   }
   return found;
 }"""
@@ -79,7 +79,7 @@ def faults(page: Page, path: Path, patience: int) -> Iterator[str]:
         if not turns(page, widget, patience):
             yield "a widget neither turns nor says why: " + widget.inner_text()[:80]
     yield from said
-    yield from (f"a formula is not drawn: {text}" for text in page.evaluate(RAW))
+    yield from (f"raw markup: {text}" for text in page.evaluate(RAW))
     yield from (f"a solution is not folded: {text}" for text in page.evaluate(UNFOLDED))
     yield from (f"a line is cut off: {text}" for text in page.evaluate(CUT))
     if (size := path.stat().st_size) > MOST_BYTES:

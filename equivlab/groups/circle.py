@@ -69,7 +69,7 @@ class CircleGroup:
 
     @property
     def quarter_turns(self) -> list[Tensor]:
-        """The elements that map square pixels to themselves: 4, with mirrors 8."""
+        """The elements that map square pixels to themselves, 4, with mirrors 8."""
         mirrors = (False, True) if self.has_mirror else (False,)
         return [
             self.from_angle(r * math.pi / 2, mirror).round() for mirror in mirrors for r in range(4)

@@ -9,6 +9,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -258,6 +259,20 @@ def test_every_docstring_of_the_reference_is_read_without_a_warning() -> None:
         faults += [f"{name}: {said.getvalue()}"] if said.getvalue() else []
     assert read > 400
     assert faults == []
+
+
+def test_no_property_begins_with_what_napoleon_takes_for_its_type() -> None:
+    read, taken = 0, []
+    for room in MODULES:
+        module = importlib.import_module(f"equivlab.{room}")
+        for kind in filter(inspect.isclass, (getattr(module, name) for name in module.__all__)):
+            for name, each in vars(kind).items():
+                if name[0] != "_" and isinstance(each, property | cached_property) and each.__doc__:
+                    read += 1
+                    first = re.sub("`+.*?`+", "", each.__doc__.partition("\n")[0])
+                    taken += [f"{room}.{kind.__name__}.{name}: {first}"] if ": " in first else []
+    assert read > 20
+    assert taken == []
 
 
 def documented() -> Iterator[tuple[str, str, str]]:

@@ -23,6 +23,7 @@ PAGES = {
     "silent": WIDGET.format("<p>Look.</p>", ""),
     "talking": "<script>console.log('hm'); console.log('GPU stall due to ReadPixels')</script>",
     "raw": r"<p>It is \(x\) or \cdot, for <code>\frac</code> and <math><mi>x</mi></math>.</p>",
+    "tilde": "<p>f(x: <em>~torch.Tensor</em>)</p>",
     "dollars": "<p>Here $x$ is.</p>",
     "unfolded": "<pre># A solution. Unfold it.</pre>",
     "folded": "<details><summary>Show</summary><pre># A solution. Unfold it.</pre></details>",
@@ -44,13 +45,14 @@ def test_each_fault_is_named_and_nothing_else(tmp_path: Path) -> None:
         chromium.close()
     light = [fault for fault in found if ", light: " in fault]
     assert len(found) == 2 * len(light)
-    bad = {"silent", "talking", "asking", "raw", "dollars", "unfolded", "cut", "large"}
+    bad = {"silent", "talking", "asking", "raw", "tilde", "dollars", "unfolded", "cut", "large"}
     assert {fault.partition(",")[0] for fault in light} == bad
     assert "silent, light: a widget neither turns nor says why: Look." in light
     assert "talking, light: hm" in light
     assert "asking, light: asks for https://example.org/far.png" in light
-    assert r"raw, light: a formula is not drawn: It is \(x\) or \cdot, for" in light
-    assert "dollars, light: a formula is not drawn: Here $x$ is." in light
+    assert r"raw, light: raw markup: It is \(x\) or \cdot, for" in light
+    assert "dollars, light: raw markup: Here $x$ is." in light
+    assert "tilde, light: raw markup: ~torch.Tensor" in light
     assert "unfolded, light: a solution is not folded: # A solution. Unfold it." in light
     assert f"cut, light: a line is cut off: {300 * 'a'}" in light
     assert "large, light: 8.0 MB, more than 8.0" in light

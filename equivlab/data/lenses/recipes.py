@@ -124,7 +124,7 @@ class LensRecipe:
 
     @property
     def channels(self) -> int:
-        """Colours of an image: 3 for Model IV, else 1."""
+        """Colours of an image, 3 for Model IV, else 1."""
         return max(len(self.source.magnitudes), len(self.lens.light), 1)
 
     def radius_of(self, mass: Any) -> Any:

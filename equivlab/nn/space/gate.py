@@ -72,7 +72,7 @@ class IrrepGate(FieldModule):
 
     @property
     def irreps_in(self) -> Any:
-        """The irreps to feed it: give the layer before these as its ``irreps_out``."""
+        """The irreps to feed it; give the layer before these as its ``irreps_out``."""
         return self.in_field.irreps
 
     def gate_of_channel(self) -> Tensor:

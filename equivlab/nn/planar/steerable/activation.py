@@ -163,7 +163,7 @@ class CircleGate(FieldModule):
 
     @property
     def irreps_in(self) -> CircleIrreps:
-        """The irreps to feed it: give the layer before these as its ``irreps_out``."""
+        """The irreps to feed it; give the layer before these as its ``irreps_out``."""
         return self.in_field.irreps
 
     def forward(self, x: Tensor) -> Tensor:
