@@ -18,6 +18,7 @@ from torch import nn
 from equivlab.groups import P4
 from equivlab.models import smooth_network
 from equivlab.widgets import RotateImage
+from equivlab.widgets.page.budget import error_words
 from equivlab.widgets.page.html import state_of, widget_html
 from tests.widgets.cases import WIDGETS, Case, public_widgets
 
@@ -143,6 +144,11 @@ def test_a_preview_tells_an_equivariant_network_from_a_plain_one(
     widget.preview()
     assert seen[0] < 1e-5
     assert seen[1] > 0.1
+
+
+def test_what_is_rounding_is_called_exact_and_what_is_no_number_is_not() -> None:
+    told = [error_words(error) for error in (0.0, 3e-7, 0.1234, float("nan"))]
+    assert told == ["0 (exact)", "0 (exact)", "0.12", "nan"]
 
 
 @ROWS

@@ -12,7 +12,7 @@ from torch import Tensor
 from equivlab.equivariance import ErrorBudget
 from equivlab.projection import view_sphere
 from equivlab.so3 import SO3
-from equivlab.widgets.page.budget import draw_budget
+from equivlab.widgets.page.budget import draw_budget, error_words
 from equivlab.widgets.page.palette import hue
 
 __all__ = ["still_sphere"]
@@ -48,7 +48,7 @@ def still_sphere(
         views = [
             ("" if n else "input", globe, rotation.mT @ facing, "cividis"),
             (f"{name}features", features[0], facing, "RdBu_r"),
-            (f"turned back: error {error:.1g}", features[1], facing, "RdBu_r"),
+            (f"turned back: error {error_words(error, 1)}", features[1], facing, "RdBu_r"),
         ]
         for ax, (words, picture, pose, colours) in zip(axes[n], views, strict=True):
             ax.set_axis_off()

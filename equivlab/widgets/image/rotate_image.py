@@ -19,6 +19,7 @@ from equivlab.widgets.image.atlas import Atlas, atlas_bytes, frequencies_of, mak
 from equivlab.widgets.image.poses import all_poses, baseline, poses, steps_of, unturn_matrices
 from equivlab.widgets.image.still import still_image
 from equivlab.widgets.page.acting import Acting, image_field, on_hexagons, planar_group
+from equivlab.widgets.page.budget import error_words
 from equivlab.widgets.page.images import as_images, for_network
 from equivlab.widgets.page.module import page_module
 from equivlab.widgets.page.palette import is_equivariant, roles_of
@@ -228,7 +229,8 @@ class RotateImage(TurnedPictures):
         group = self._whole[1]
         field, frame = image_field(group, len(image)), side * steps_of(group) + step
         turned = all_poses(field, image[None], slice(frame, frame + 1))[0]
-        title += f", {360 * step / steps_of(group):.4g}°: relative error {self.error():.2g}"
+        angle = 360 * step / steps_of(group)
+        title += f", {angle:.4g}°: relative error {error_words(self.error())}"
         atlases = [one for one in (self.atlas, self.compare_atlas) if one]
         budgets = [self.budget(compare=n > 0) for n in range(len(atlases))]
         rows = list(zip(self.titles, self.roles, budgets, strict=False))

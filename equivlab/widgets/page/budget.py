@@ -9,10 +9,15 @@ from matplotlib.axes import Axes
 
 from equivlab.equivariance.budget import EXACT, PARTS, ErrorBudget
 
-__all__ = ["draw_budget"]
+__all__ = ["draw_budget", "error_words"]
 
 GREY = "#8c8c8c"  # of interpolation, as of resampling everywhere
 EMPTY = "#e4e4e4"
+
+
+def error_words(error: float, digits: int = 2) -> str:
+    """An error as the pages say it: what is rounding alone is none."""
+    return "0 (exact)" if error < EXACT else f"{error:.{digits}g}"
 
 
 def draw_budget(ax: Axes, rows: Sequence[tuple[str, str, ErrorBudget]], most: float) -> None:
@@ -36,5 +41,5 @@ def draw_budget(ax: Axes, rows: Sequence[tuple[str, str, ErrorBudget]], most: fl
             ax.barh(row, part, 0.34, left=left, color=face, hatch=stripes, edgecolor=edge, lw=0)
             left += part
         parts = budget.words().replace(", ", " + ")
-        words = f"{whole:.2g} = {parts}" if whole >= EXACT else "0 (exact)"
+        words = error_words(whole) + ("" if whole < EXACT else f" = {parts}")
         ax.text(0, row - 0.28, f"{title}: error {words}", fontsize=9, color=colour, va="bottom")

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from equivlab.data.shapes.procedural import LabelledShapes
 from equivlab.equivariance import ErrorBudget, error_budget
-from equivlab.equivariance.budget import EXACT
 from equivlab.widgets.page.asked import AskedView
+from equivlab.widgets.page.budget import error_words
 from equivlab.widgets.page.module import page_module
 from equivlab.widgets.page.palette import is_equivariant, roles_of
 from equivlab.widgets.page.view import as_bytes, colour_table
@@ -225,8 +225,7 @@ class RotateShape(AskedView):
         budgets = []
         for title, role, view in zip(self.titles, self.roles, self.views, strict=False):
             budget = self._budget(view, R)
-            error = float(budget.total)
-            words = f"{title}: error {error if error >= EXACT else 0:.1g}"
+            words = f"{title}: error {error_words(float(budget.total), 1)}"
             glyphs.append((words, view.glyphs(self.shape, R)))
             budgets.append((title, role, budget))
         most = max(0.01, *(float(errors.max()) for view in self.views for errors in view.errors))
