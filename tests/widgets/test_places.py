@@ -114,7 +114,8 @@ class Place:
             found = looking.faults(view)
             if turned:
                 found += looking.turn(view, LARGE[name], size)
-                looking.drag(view, LARGE[name])
+                if not scrolled:  # sideways: where a hand takes hold may be out of sight
+                    looking.drag(view, LARGE[name])
                 view.press("r")
             seen = [one for one in found if not (scrolled and one.startswith("outside: "))]
             wrong += [f"{name}, {size}: {fault}" for fault in seen]
@@ -133,6 +134,8 @@ class Place:
         for view in self.views.values():
             view.press("r")
             looking.settle(view)
+        given = self.page.get_by_role("button", name="Filter 1", exact=True)
+        given.first.click()  # a hand has painted on it
         self.page.evaluate(f"async () => {{ await {KERNEL}.restart(); }}")
         self.page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)
         wrong = []
