@@ -134,7 +134,7 @@ class Memo(Generic[Made]):
         Without gradient. Remembers on the CPU only: elsewhere comparing would wait for the device.
         A trace records how it is made, and so follows the weights.
         """
-        if not weight.is_cpu or torch.jit.is_tracing():
+        if not weight.is_cpu or torch._C._get_tracing_state() is not None:
             return make(weight)
         last = self._last
         if last is not None and last[0].dtype is weight.dtype and last[0].equal(weight):
