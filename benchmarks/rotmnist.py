@@ -23,14 +23,14 @@ import math
 import time
 
 import torch
-import torch.nn.functional as F
 from kept import RUNS, keep, parsed
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from equivlab.data import mnist, rotate_each
 from equivlab.fields import rotate_maps
 from equivlab.groups import group_of
-from equivlab.models import DigitCNN
+from equivlab.models import P4CNN, Z2CNN
 from equivlab.projection import to_hexagons
 from equivlab.training import accuracy, fit
 
@@ -63,21 +63,15 @@ def network(name: str, dropout: float | None, halve_after: list[int] | None = No
     """A network by its name, its weights drawn with seed 0."""
     torch.manual_seed(0)
     options = {} if dropout is None else {"dropout": dropout}
-    group = None if name == "Z2CNN" else group_of(name.removesuffix("CNN"))
-    if group is None and dropout is None:
-        options = {"dropout": 0.1}  # Z2CNN's own
-    return DigitCNN(group, halve_after=halve_after, **options)
+    if name == "Z2CNN":
+        return Z2CNN(halve_after=halve_after, **options)
+    return P4CNN(group_of(name.removesuffix("CNN")), halve_after=halve_after, **options)
 
 
 def smooth(x: Tensor, deviation: float) -> Tensor:
     """The digits after a Gaussian of so many pixels."""
-    if not deviation:
-        return x
-    reach = math.ceil(3 * deviation)
-    taps = torch.exp(-((torch.arange(-reach, reach + 1.0) / deviation) ** 2) / 2)
-    taps = (taps / taps.sum()).view(1, 1, 1, -1)
-    padded = F.pad(x, 4 * (reach,), "replicate")
-    return F.conv2d(F.conv2d(padded, taps), taps.mT)
+    deviations = (0, 0, deviation, deviation)
+    return torch.from_numpy(gaussian_filter(x.numpy(), deviations, mode="nearest", truncate=3))
 
 
 def eighth(x: Tensor, mode: str) -> Tensor:
@@ -88,7 +82,7 @@ def eighth(x: Tensor, mode: str) -> Tensor:
 
 def seen(name: str, x: Tensor, blur: float) -> Tensor:
     """The digits as this network takes them: for P6 and P6M on hexagons, around which are zeros."""
-    x = smooth(x, blur)
+    x = smooth(x, blur) if blur else x
     if not name.startswith("P6"):
         return x
     return torch.cat([to_hexagons(part - x.min(), RADIUS) for part in x.split(1000)])

@@ -129,11 +129,15 @@ def P4CNN(
     width: int | None = None,
     *,
     dropout: float = 0.0,
+    halve_after: Sequence[int] | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> DigitCNN:
     """The P4CNN of Cohen & Welling (2016), or its twin of another group; see `DigitCNN`."""
-    return DigitCNN(group, in_channels, classes, width, dropout=dropout, device=device, dtype=dtype)
+    return DigitCNN(
+        group, in_channels, classes, width,
+        dropout=dropout, halve_after=halve_after, device=device, dtype=dtype,
+    )  # fmt: skip
 
 
 def Z2CNN(
@@ -142,11 +146,15 @@ def Z2CNN(
     width: int | None = None,
     *,
     dropout: float = 0.1,
+    halve_after: Sequence[int] | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> DigitCNN:
     """The Z2CNN of Cohen & Welling (2016): ordinary layers; arguments as `DigitCNN`."""
-    return DigitCNN(None, in_channels, classes, width, dropout=dropout, device=device, dtype=dtype)
+    return DigitCNN(
+        None, in_channels, classes, width,
+        dropout=dropout, halve_after=halve_after, device=device, dtype=dtype,
+    )  # fmt: skip
 
 
 def smooth_network(
