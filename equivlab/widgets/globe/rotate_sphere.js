@@ -43,14 +43,10 @@ class SphereView extends CanvasView {
       const levels = globes.subarray(n * size, (n + 1) * size);
       return this.painters[0].picture(levels, spec.globe, levels.includes(255));
     });
-    this.loop = new KernelLoop(
-      this.invoke,
-      {
-        hear: (answer, buffers, question) => this.hear(answer, buffers, question),
-        changed: () => this.changed(""),
-      },
-      3,
-    );
+    this.loop = new KernelLoop(this.invoke, {
+      hear: (answer, buffers, question) => this.hear(answer, buffers, question),
+      changed: () => this.changed(""),
+    });
     const data = ["_features", "_compare_features"].map((name) => bytes(state.get(name)));
     this.recorded = new Recorded(spec, data);
     const rest = { signal: 0, rotation: IDENTITY, channel: 0 };

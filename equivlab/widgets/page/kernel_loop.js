@@ -22,7 +22,7 @@ export class KernelLoop {
    * @param {Listener} listener
    * @param {number} [most] questions on their way, where answers are quick
    */
-  constructor(invoke, listener, most = 2) {
+  constructor(invoke, listener, most = 3) {
     this.invoke = invoke;
     this.most = most;
     this.listener = listener;

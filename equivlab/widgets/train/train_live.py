@@ -71,6 +71,7 @@ class TrainLive(AskedView):
     """
 
     _esm = page_module("train/train_live.js")
+    computes = False  # its thread does
 
     phase = traitlets.Enum(PHASES, "ready").tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)  # or a remark: why it rests

@@ -7,8 +7,12 @@ import { KernelLoop } from "../../../equivlab/widgets/page/kernel_loop.js";
 /** Let promises go on. */
 const breathe = () => new Promise((go) => setTimeout(go, 0));
 
-/** A kernel whose answers come when the test says so, and what the loop heard. */
-function made() {
+/**
+ * A kernel whose answers come when the test says so, and what the loop heard.
+ *
+ * @param {number} [most] questions on their way
+ */
+function made(most) {
   /** @type {{ question: any, answer: (content: any) => void, fail: () => void }[]} */
   const questions = [];
   /** @type {any[]} */
@@ -23,12 +27,12 @@ function made() {
     );
   };
   let changes = 0;
-  const loop = new KernelLoop(invoke, {
-    hear: (answer, _, question) => heard.push([question, answer]),
-    changed: () => {
-      changes += 1;
-    },
-  });
+  const hear = (/** @type {any} */ answer, /** @type {any} */ _, /** @type {any} */ question) =>
+    heard.push([question, answer]);
+  const changed = () => {
+    changes += 1;
+  };
+  const loop = new KernelLoop(invoke, { hear, changed }, most);
   return { loop, questions, heard, changes: () => changes };
 }
 
@@ -56,14 +60,14 @@ test("one question is on its way, and the latest is next", async () => {
   loop.close();
 });
 
-test("where answers are quick a second one sets out half-way, and no third", async (t) => {
+test("where answers are quick a second one sets out half-way, and no more than that", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let now = 0;
   t.mock.method(performance, "now", () => now);
   const settle = async () => {
     for (let n = 0; n < 4; n++) await Promise.resolve();
   };
-  const { loop, questions, heard } = made();
+  const { loop, questions, heard } = made(2);
   loop.ask({ n: 1 });
   now = 60;
   questions[0].answer("one");
@@ -91,6 +95,21 @@ test("where answers are quick a second one sets out half-way, and no third", asy
     [1, 2, 4],
   );
   assert.ok(loop.isSettled({ n: 4 }));
+  loop.close();
+});
+
+test("by default three are on their way, a third of an answer's time apart", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { loop, questions } = made();
+  loop.wait = 60;
+  const asked = [];
+  for (now = 0; now < 60; now += 10) {
+    loop.ask({ n: now });
+    asked.push(questions.length);
+  }
+  assert.deepEqual(asked, [1, 1, 2, 2, 3, 3]);
   loop.close();
 });
 
