@@ -62,17 +62,19 @@ class DigitCNN(nn.Module):
         dropout: probability to drop a number after layers 1, 3, 4, 5 and 6 in training.
         halve_after: the numbers of the layers, 1 to 6, after which pixels are halved; None for the
             usual ones. Fine strokes turn by angles between quarter turns the better, the longer
-            they keep their pixels.
+            they keep their pixels. The law is exact where each halving meets an even size.
         device: where it lives.
         dtype: of its parameters.
 
     Shape:
-        ``(B, in_channels, H, W)``, 28×28 or larger, on hexagons 29×29, of groups without a lattice
-        any, to ``(B, classes)``.
+        ``(B, in_channels, H, W)``, 28×28 or larger (by `halve_after` another bound), on hexagons
+        29×29, of groups without a lattice any, to ``(B, classes)``.
 
     Raises:
         ValueError: an image that is too small or of another kind, or a number of no layer.
     """
+
+    least = 1  # pixels a side
 
     def __init__(
         self,
@@ -114,10 +116,20 @@ class DigitCNN(nn.Module):
         layers += [*parts.scores(widths[-1], classes, 4 if parts.on_squares else 5, margin)]
         self.features = nn.Sequential(*layers[:-1])
         self.readout = layers[-1]
+        self.halve_after = tuple(sorted(set(halve_after)))
+        if parts.on_squares and not parts.steerable:
+            self.least = _least_side(self.halve_after)
         place(self, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, classes)`` of images ``(B, in_channels, H, W)``."""
+        if x.ndim == 4 and min(x.shape[-2:]) < self.least:
+            raise ValueError(
+                f"DigitCNN({self.group}) that halves after {self.halve_after} takes images of "
+                f"{self.least} pixels a side or more; got {tuple(x.shape)}. Enlarge them, lay a "
+                "frame of their background around them, or halve less often: halve_after=() "
+                f"takes {_least_side(())} pixels."
+            )
         scores: Tensor = self.readout(self.features(x))
         return scores
 
@@ -211,6 +223,14 @@ def smooth_network(
         weight = layer.get_parameter("weight")
         weight.data.copy_(filters.reshape(weight.shape))
     return place(nn.Sequential(first, nn.ReLU(), second).eval(), device, dtype)
+
+
+def _least_side(halve_after: Sequence[int]) -> int:
+    """Pixels a side that leave one at the end, where no convolution is padded."""
+    side = 4
+    for number in range(6, 0, -1):
+        side = (2 * side if number in halve_after else side) + 2
+    return side
 
 
 def _halve(parts: PlanarParts, width: int) -> nn.Module:

@@ -61,9 +61,17 @@ def test_pixels_are_halved_where_one_wants(group: PointGroup | CircleGroup | Non
         DigitCNN(group, halve_after=(2, 7))
 
 
-def test_too_small_an_image_is_refused() -> None:
-    with pytest.raises(ValueError, match="pixels a side or more"):
-        P4CNN()(torch.randn(1, 1, 16, 16))
+@pytest.mark.parametrize("group", [None, P4], ids=str)
+@pytest.mark.parametrize(
+    ("halve_after", "least"), [(None, 28), ((), 16), ((1,), 30), ((3, 1), 50), ((2, 2), 28)]
+)
+def test_too_small_an_image_is_refused(
+    group: PointGroup | None, halve_after: tuple[int, ...] | None, least: int
+) -> None:
+    model = DigitCNN(group, width=1, halve_after=halve_after).eval()
+    assert model(torch.randn(1, 1, least, least + 1)).shape == (1, 10)
+    with pytest.raises(ValueError, match=rf"takes images of {least} pixels a side or more; got"):
+        model(torch.randn(1, 1, least, least - 1))
 
 
 @pytest.mark.parametrize("group", [None, P4, P4M], ids=str)
