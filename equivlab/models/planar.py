@@ -123,7 +123,7 @@ class DigitCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, classes)`` of images ``(B, in_channels, H, W)``."""
-        if x.ndim == 4 and min(x.shape[-2:]) < self.least:
+        if isinstance(x, Tensor) and x.ndim == 4 and min(x.shape[-2:]) < self.least:
             raise ValueError(
                 f"DigitCNN({self.group}) that halves after {self.halve_after} takes images of "
                 f"{self.least} pixels a side or more; got {tuple(x.shape)}. Enlarge them, lay a "

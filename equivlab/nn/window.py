@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from equivlab.nn.base import integer
 
-__all__ = ["PADDING_MODES", "Sides", "Window", "one_side"]
+__all__ = ["PADDING_MODES", "Sides", "Window", "framed", "one_side"]
 
 PADDING_MODES = {
     "zeros": "constant",
@@ -26,6 +27,31 @@ PADDING_MODES = {
 
 Sides = int | tuple[int, ...]
 """One number for all axes, or one for each, all equal."""
+
+
+def framed(x: Tensor, sides: tuple[int, ...], padding_mode: str, value: float = 0.0) -> Tensor:
+    """`x` with a frame around its last axes.
+
+    Under `torch.compile` an index repeats the edges: where the compiler lays maps channels last it
+    gets the strides of the gradient of ``F.pad(mode="replicate")`` wrong, and training stops
+    (torch 2.13; PyTorch's pull request 179837 mends the way there).
+
+    Args:
+        x: ``(B, C, ...)``.
+        sides: as `torch.nn.functional.pad` takes them, the last axis first; below 0 they cut.
+        padding_mode: a name in `PADDING_MODES`.
+        value: what ``'zeros'`` is filled with.
+    """
+    if padding_mode == "zeros":
+        return F.pad(x, sides, value=value)
+    dynamo = torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting()
+    if padding_mode != "replicate" or not dynamo:
+        return F.pad(x, sides, PADDING_MODES[padding_mode])
+    for axis, before, after in zip(range(-1, -x.ndim, -1), sides[::2], sides[1::2], strict=False):
+        size = x.shape[axis]
+        places = torch.arange(-before, size + after, device=x.device).clamp(0, size - 1)
+        x = x.index_select(axis, places)
+    return x
 
 
 def one_side(value: Sides, axes: int, name: str, label: str, least: int = 1) -> int:
@@ -157,7 +183,7 @@ class Window:
         """`x` padded as `padding_mode` says, and what is left to do for torch's convolution."""
         if self.padding_mode == "zeros":
             return x, self.padding
-        return F.pad(x, self.axes * self.margins, PADDING_MODES[self.padding_mode]), 0
+        return framed(x, self.axes * self.margins, self.padding_mode), 0
 
     def options_text(self, **more: object) -> list[str]:
         """What differs from the defaults, of the window and of `more`, for `print(model)`."""

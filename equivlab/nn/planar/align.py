@@ -14,7 +14,7 @@ from torch import Tensor
 from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.base import FieldModule, integer
-from equivlab.nn.window import PADDING_MODES, Sides, Window
+from equivlab.nn.window import PADDING_MODES, Sides, Window, framed
 
 __all__ = ["GroupAlign2d", "GroupPad2d"]
 
@@ -49,7 +49,7 @@ class _Framed(FieldModule):
         return maps.reshape(*x.shape[:-2], *maps.shape[-2:])
 
     def _pad(self, maps: Tensor, sides: tuple[int, ...]) -> Tensor:
-        return F.pad(maps, sides, "replicate")
+        return framed(maps, sides, "replicate")
 
 
 class GroupAlign2d(Window, _Framed):
@@ -168,9 +168,8 @@ class GroupPad2d(_Framed):
         return margin, 2 * margin - self.total + 1
 
     def _pad(self, maps: Tensor, sides: tuple[int, ...]) -> Tensor:
-        if self.padding_mode == "zeros" or min(sides) < 0:
-            return F.pad(maps, sides, value=self.value)
-        return F.pad(maps, sides, PADDING_MODES[self.padding_mode])
+        mode = "zeros" if min(sides) < 0 else self.padding_mode
+        return framed(maps, sides, mode, self.value)
 
     def extra_repr(self) -> str:
         """The field and what is padded, for `print(model)`."""
