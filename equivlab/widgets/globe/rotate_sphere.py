@@ -33,8 +33,8 @@ class RotateSphere(AskedView):
     """A globe to grab, and beside it the features of a network that looks at it.
 
     The globe turns in the page. The features ask the kernel: the signal is turned exactly,
-    through its spectrum, and goes through the network. One question is on its way at a time;
-    when its answer comes, only the latest pose is asked for, so nothing queues up. Two views
+    through its spectrum, and goes through the network. Only the latest pose is asked for, and of
+    quick answers at most three are awaited, so nothing queues up. Two views
     of the features: *as they come out*, and *turned back* (they stand still if the network is
     equivariant). Signals on SO(3) are shown at one γ, or as the maximum over γ, which turns
     like a signal on the sphere. The number is the relative error
