@@ -4,6 +4,7 @@
     make bench BENCH=compiled ARGS="--networks"    # training steps and evaluation of networks
     make bench BENCH=compiled ARGS="--lenses 64"   # P4M ResNet-18 on lenses of 96²: time and memory
     make bench BENCH=compiled ARGS="--table"       # many layers, also where the kernel loses
+    make bench BENCH=compiled ARGS="--table --group C8 D8"
     ATEN_CPU_CAPABILITY=avx2 python benchmarks/compiled.py     # the 256-bit build
 
 Times are ratios of CPU time, of all threads: of layers to the `torch.nn.Conv2d` with as many maps,
@@ -28,7 +29,7 @@ from torch import Tensor, nn
 
 import equivlab
 from equivlab.data.lenses import lens_recipe, simulate
-from equivlab.groups import P4, P4M
+from equivlab.groups import P4, P4M, as_point_group, group_of
 from equivlab.models import P4CNN, ResNet18
 from equivlab.nn import GroupConv2d, fuse
 from equivlab.nn.planar.compiled import route
@@ -54,6 +55,7 @@ KINDS = [
     (3, 2, (2, 8, 32)),
     (1, 2, (8, 32)),
 ]
+FINER_KINDS = [(3, 1, (1, 4, 16)), (5, 1, (1, 4, 12)), (7, 1, (4,)), (5, 2, (4, 16)), (1, 1, (8,))]
 
 
 @contextmanager
@@ -109,12 +111,18 @@ def evaluation_calls(model: nn.Module, x: Tensor) -> Calls:
     return {"conv2d": without(call), "kernel": call, "fused": quick}
 
 
-def table_calls() -> Iterator[tuple[str, str, Calls]]:
+def table_calls(names: list[str]) -> Iterator[tuple[str, str, Calls]]:
     """Layers of all sizes, both ways."""
     route.pays = lambda *_: True
-    for group, (kernel, stride, fields), size, batch in product(
-        (P4M, P4), KINDS, (3, 7, 14, 28), (1, 16)
-    ):
+    groups = [as_point_group(group_of(name), "--group") for name in names]
+    cases = [
+        (group, *kind, size, batch)
+        for group in groups
+        for kind, size, batch in product(
+            KINDS if group in (P4, P4M) else FINER_KINDS, (3, 7, 14, 28), (1, 16)
+        )
+    ]
+    for group, kernel, stride, fields, size, batch in cases:
         for count in fields:
             label = f"{group} {count} fields k{kernel} stride {stride} {size}² b{batch}"
             layer = GroupConv2d(group, count, count, kernel, stride, kernel // 2)
@@ -178,6 +186,7 @@ def main() -> None:
     parser.add_argument("--lenses", type=int, nargs="*", default=[], help="batches of lenses")
     parser.add_argument("--steps", type=int, default=3, help="of those, in turns")
     parser.add_argument("--table", action="store_true", help="many layers")
+    parser.add_argument("--group", nargs="+", default=["P4M", "P4"], help="those of the table")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each number")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--csv", help="a file to which the rows are added")
@@ -207,7 +216,7 @@ def main() -> None:
                     note(name, f"{threads} threads", use, "", cell(values))
             continue
         if arguments.table:
-            for label, use, calls in table_calls():
+            for label, use, calls in table_calls(arguments.group):
                 spent = in_turns(calls, rounds=5, turn=2e-3)
                 note(label, f"{threads} threads", use, "", cell(ratios(spent, "conv2d")["kernel"]))
             continue

@@ -153,14 +153,6 @@ def test_bands_and_panels() -> None:
                 torch.set_num_threads(1)
 
 
-def test_it_takes_large_inputs_by_itself() -> None:
-    layer = GroupConv2d(P4M, 8, 8, 3, padding=1)
-    assert layer.route(torch.randn(16, 8, 8, 28, 28)) == "kernel"
-    assert layer.route(torch.randn(1, 8, 8, 4, 4)) == "conv2d: too small to gain"
-    with torch.no_grad():
-        assert layer.route(torch.randn(1, 8, 8, 4, 4)) == "kernel"
-
-
 @pytest.fixture(name="layer")
 def any_layer() -> GroupConv2d:
     torch.manual_seed(0)

@@ -6,7 +6,6 @@ which gives the same numbers to rounding; ``docs/notes/compiled-kernel.md`` has 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -14,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from equivlab.fields import RegularMaps, ScalarMaps
+from equivlab.fields import RegularMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.planar.compiled.direct import packed, problem_of, run
 from equivlab.nn.planar.compiled.finer import Finer, as_copies, as_fields, finer
+from equivlab.nn.planar.compiled.gain import Layer, pays
 from equivlab.nn.planar.compiled.library import load
 from equivlab.nn.planar.compiled.operator import recorded
 from equivlab.nn.planar.filterbank import Memo
@@ -30,23 +30,14 @@ __all__ = ["Convolution", "convolve", "obstacle"]
 LARGEST_KERNEL = 11  # for which the kernel has room on its stack
 
 
-class Convolution(Protocol):
+class Convolution(Layer, Protocol):
     """What is asked of a layer here."""
 
-    out_channels: int
     groups: int
-    kernel_size: int
-    stride: int
     dilation: int
     padding_mode: str
-    margins: tuple[int, int]
-    reach: int
     rectified: bool
     matrices: Memo[Tensor]
-
-    @property
-    def in_field(self) -> ScalarMaps | RegularMaps:
-        """What the layer takes."""
 
     def filters_of(self, weight: Tensor, count: int, order: Tensor) -> Tensor:
         """Numbers for each tap of the first orientations of each filter, its maps in this order."""
@@ -163,62 +154,3 @@ def _learns(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     if not torch.is_grad_enabled():
         return False
     return x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
-
-
-def pays(layer: Convolution, x: Tensor, learning: bool) -> bool:
-    """Whether the kernel is faster, by what was measured with AVX-512 on one thread.
-
-    Args:
-        layer: a stride loses the neighbours in memory; filters of one tap have little to spare.
-        x: its maps.
-        learning: with gradients more is to be done that is not multiplying.
-    """
-    frame = (layer.stride, sum(layer.margins) - layer.reach)
-    group = layer.in_field.group
-    return _pays(group, x.shape, layer.out_channels, layer.kernel_size, frame, learning)
-
-
-@lru_cache(maxsize=1024)
-def _pays(
-    group: PointGroup,
-    shape: tuple[int, ...],
-    outs: int,
-    k: int,
-    frame: tuple[int, int],
-    learning: bool,
-) -> bool:
-    tables = _tables_of(group)
-    batch, ins, _, *sizes = shape
-    ins, outs, order = ins * tables.copies, outs * tables.copies, tables.order
-    stride, margins = frame
-    rows, columns = ((size + margins) // stride + 1 for size in sizes)
-    fields, pixels, mirrors = min(ins, outs), rows * columns, order == 8
-    work = batch * pixels * ins * outs * (order * k) ** 2  # of the ordinary way
-    if stride > 1:
-        return mirrors and not learning and k > 1 and fields >= 32 and pixels >= 49
-    if tables.copies > 1:
-        return _pays_in_copies(k, fields, pixels, mirrors, work, learning)
-    if k == 1:
-        many = batch >= 8 and pixels >= 25 and (mirrors or fields <= 16 or pixels >= 196)
-        return many or (mirrors and not learning and work >= 1e7)
-    if k > 3:  # in small maps most taps see only padding, which the ordinary way leaves out
-        return pixels >= (k * k if mirrors else 196) * (2 if learning else 1) and fields >= 4
-    if mirrors:
-        return work >= (1e6 if learning else 1e5)
-    if not learning:
-        return work >= 1e5 and batch * pixels >= 49
-    if batch >= 8:  # small images are stacked, and fill the vectors
-        return work >= 2e5 and (pixels >= 16 or fields <= 16)
-    return pixels >= 49 and work >= 5e6
-
-
-def _pays_in_copies(
-    k: int, fields: int, pixels: int, mirrors: bool, work: int, learning: bool
-) -> bool:
-    """The same for finer groups: maps are sorted before and after, fewer filters are expanded."""
-    if k == 1:
-        return False
-    if not learning:
-        return work >= 1e6 if k <= 3 else fields >= 4 and pixels >= k * k
-    enough = pixels * fields >= (392 if mirrors else 1568) and (mirrors or pixels >= 196)
-    return enough and (work >= (5e6 if mirrors else 1e7) if k <= 3 else fields >= 4)
