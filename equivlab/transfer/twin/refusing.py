@@ -23,11 +23,18 @@ class ConversionError(ValueError):
         self.line = line
 
 
+# What attention between places has, and that between channels, such as selective kernels, has not.
+HEADS = ("num_heads", "heads", "num_attention_heads", "qkv", "to_qkv", "query", "q_proj", "q")
+
+
 def attention_in(model: nn.Module) -> str:
-    """The remedy where a network has attention in it, else nothing."""
+    """The remedy where a network has attention between places in it, else nothing."""
     for name, part in model.named_modules():
         kind = type(part).__name__
-        if isinstance(part, nn.MultiheadAttention) or "Attention" in kind or "Attn" in kind:
+        called = "Attention" in kind or "Attn" in kind
+        if isinstance(part, nn.MultiheadAttention) or (
+            called and any(hasattr(part, word) for word in HEADS)
+        ):
             return (
                 f"It is a network with attention ({name} is a {kind}), such as a vision "
                 "transformer, whose tokens and their places follow no turn: it has no twin. Take a "

@@ -73,6 +73,13 @@ class Tokens(nn.Module):
         return self.head(self.blocks[0](x, x, x)[0].mean(1))
 
 
+class SelectiveKernelAttn(nn.Module):
+    """Weighs whole channels: attention by its name, but not between places."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([x, -x], 1).sum(1)
+
+
 def hooked() -> nn.Module:
     model = Around(torch.relu)
     model.last.register_forward_hook(lambda *_: None)
@@ -97,6 +104,10 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "hooks": (hooked, "last: has forward hooks, which the twin would not call"),
     "attention": (Tokens, r"network with attention \(blocks.0 is a MultiheadAttention\)"),
+    "attention between channels": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), SelectiveKernelAttn()),
+        r"1: stack has no twin(?!.*network with attention)",
+    ),
     "position norm": (wide_norm, r"1: normalises the last axes \(4, 12, 12\).*use BatchNorm2d"),
     "pixel shuffle": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.PixelShuffle(2)), "has no twin"),
     "uneven stride": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3, (1, 2))), r"stride=\(1, 2\)"),
