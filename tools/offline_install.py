@@ -21,6 +21,9 @@ VENV = HOME / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "equivlab-installed"  # written last
 LESSONS = HOME / "lessons"
+# JupyterLab asks at its first start, and over the widget, whether it may fetch news.
+SETTINGS = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 
 
 def main() -> None:
@@ -70,6 +73,8 @@ def install(digest: str) -> None:
     command += ["--no-index", "--no-cache-dir", "--disable-pip-version-check", "--require-hashes"]
     command += ["--find-links", str(HOME / "wheels")]
     run([*command, "--requirement", str(HOME / "requirements.txt")], "install the wheels")
+    SETTINGS.parent.mkdir(parents=True, exist_ok=True)
+    SETTINGS.write_text(json.dumps(QUIET), encoding="utf-8")
     STAMP.write_text(digest, encoding="utf-8")
 
 

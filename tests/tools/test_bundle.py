@@ -89,6 +89,8 @@ def test_it_installs_without_an_index_and_keeps_what_is_there(
     assert first.returncode == 0, first.stdout + first.stderr
     assert first.stdout.splitlines()[-1].endswith(str(home / "lessons/notebooks/00.ipynb"))
     assert "Next:" not in first.stdout
+    asks = json.loads((home / ".venv/share/jupyter/lab/settings/overrides.json").read_text())
+    assert asks["@jupyterlab/apputils-extension:notification"] == {"fetchNews": "false"}
     second = subprocess.run(command, capture_output=True, text=True)
     assert "installing" in first.stdout
     assert "installing" not in second.stdout
