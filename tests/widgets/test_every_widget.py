@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.axis import Tick
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
 from torch import nn
 
@@ -20,6 +23,7 @@ from equivlab.models import smooth_network
 from equivlab.widgets import RotateImage
 from equivlab.widgets.page.budget import error_words
 from equivlab.widgets.page.html import state_of, widget_html
+from equivlab.widgets.page.still import DOTS, HINT, WIDEST
 from tests.widgets.cases import WIDGETS, Case, public_widgets
 
 HERE = Path(__file__).parent
@@ -108,6 +112,26 @@ def test_its_still_is_a_picture(name: str, made: dict[str, Any], tmp_path: Path)
     with Image.open(tmp_path / "still.png") as still:
         assert min(still.size) > 100
         assert len(still.convert("RGB").getcolors(1 << 24) or []) > 2
+
+
+@ROWS
+def test_the_words_of_its_still_are_whole_and_large_enough(name: str, made: dict[str, Any]) -> None:
+    """No word is cut off, none is small, and a column of a page need not shrink them."""
+    figure = widget_of(made, name).figure()
+    figure.supxlabel(HINT, fontsize=9)
+    FigureCanvasAgg(figure).draw()
+    assert figure.dpi == DOTS
+    assert figure.get_figwidth() <= WIDEST + 0.01
+    assert figure.get_figwidth() * DOTS > 300
+    ticks = {text for tick in figure.findobj(Tick) for text in (tick.label1, tick.label2)}
+    words = [one for one in figure.findobj(Text) if one.get_text().strip() and one not in ticks]
+    assert HINT in {one.get_text() for one in words}
+    inside = figure.bbox.padded(1)
+    for one in words:
+        box = one.get_window_extent()
+        assert one.get_fontsize() >= 8, one.get_text()
+        assert inside.contains(box.x0, box.y0), one.get_text()
+        assert inside.contains(box.x1, box.y1), one.get_text()
 
 
 @ROWS

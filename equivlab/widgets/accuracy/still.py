@@ -8,12 +8,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from equivlab.widgets.page.still import DOTS
+
 __all__ = ["still_accuracy"]
 
 
 def still_accuracy(curves: Mapping[str, Tensor], hues: Sequence[str], angle_deg: float) -> Figure:
     """Accuracies ``(steps,)`` against the angle, by name, and one angle marked."""
-    figure = Figure(figsize=(6.4, 3.4), dpi=72, layout="constrained")
+    figure = Figure(figsize=(6.4, 3.4), dpi=DOTS, layout="constrained")
     ax = figure.subplots()
     styles = ("-", "--", ":", "-.")
     for (name, curve), style, hue in zip(curves.items(), styles, hues, strict=False):

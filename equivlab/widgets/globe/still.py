@@ -14,10 +14,11 @@ from equivlab.projection import view_sphere
 from equivlab.so3 import SO3
 from equivlab.widgets.page.budget import draw_budget, error_words
 from equivlab.widgets.page.palette import hue
+from equivlab.widgets.page.still import DOTS
 
 __all__ = ["still_sphere"]
 
-SIZE = 150
+SIZE = 200
 
 
 def still_sphere(
@@ -36,8 +37,8 @@ def still_sphere(
         budgets: of each network its title, its role, and what its error consists of.
     """
     facing = SO3.from_zyz(0.0, torch.pi / 2, 0.0)  # the page looks along −x, north up
-    heights = (2.6 * len(rows), 0.5 * len(rows))
-    figure = Figure(figsize=(6.6, sum(heights) + 0.4), dpi=72, layout="constrained")
+    heights = (2.4 * len(rows), 0.5 * len(rows))
+    figure = Figure(figsize=(6.6, sum(heights) + 0.4), dpi=DOTS, layout="constrained")
     pictures, bars = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     axes = pictures.subplots(len(rows), 3, squeeze=False)
     most = max(0.01, *(error for _, error, _ in rows))

@@ -12,12 +12,13 @@ from equivlab.equivariance import ErrorBudget
 from equivlab.fields import draw_hexagons
 from equivlab.widgets.page.budget import draw_budget
 from equivlab.widgets.page.palette import hue
+from equivlab.widgets.page.still import DOTS, WIDEST
 
 __all__ = ["still_image"]
 
 MOST_ACROSS = 9  # pictures in a row; more orientations go on below
-SIZE = 1.5  # inches of a picture
-LEAST_WIDTH = 4.5  # inches, for the words
+SIZE = 1.2  # inches of a picture, at most
+LEAST_WIDTH = 4.8  # inches, for the words
 
 
 def still_image(
@@ -43,11 +44,13 @@ def still_image(
     columns = min(orientations, MOST_ACROSS - 1)
     lines = -(-orientations // columns)  # of one channel
     rows, below = channels * lines, 0.5 * len(budgets)
-    width = max(SIZE * (columns + 1), LEAST_WIDTH)
-    figure = Figure(figsize=(width, SIZE * rows + 0.7 + below), dpi=72, layout="constrained")
-    heights = (SIZE * rows + 0.3, below)
+    size = min(SIZE, WIDEST / (columns + 1))
+    across = max(columns + 1, round(LEAST_WIDTH / size))  # empty at the right, if need be
+    heights = (size * rows + 0.3, below)
+    shape = (size * across, sum(heights) + 0.35)
+    figure = Figure(figsize=shape, dpi=DOTS, layout="constrained")
     pictures, bars = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
-    axes = pictures.subplots(rows, columns + 1, squeeze=False)
+    axes = pictures.subplots(rows, across, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
     picture = image[:3].movedim(0, -1) if len(image) >= 3 else image[0]
@@ -57,7 +60,7 @@ def still_image(
         for g in range(orientations):
             ax = axes[c * lines + g // columns, 1 + g % columns]
             _draw(ax, maps[c, g], hexagons, "RdBu_r", (0, 255))
-    pictures.suptitle(title, fontsize=10)
+    pictures.suptitle(title, fontsize=10, x=0.01, ha="left")
     named = [(name, hue(role), budget) for name, role, budget in budgets]
     draw_budget(bars.subplots(), named, most)
     return figure

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from equivlab.widgets.page.still import DOTS
+
 __all__ = ["still_lens"]
 
 Array = NDArray[np.float64]
@@ -31,7 +33,7 @@ def still_lens(
         bars: by the name of a classifier its color, classes and probabilities.
         title: what it is.
     """
-    figure = Figure(figsize=(8.4, 3.2), dpi=72, layout="constrained")
+    figure = Figure(figsize=(7.8, 3.3), dpi=DOTS, layout="constrained")
     sky, behind, said = figure.subplots(1, 3, width_ratios=(1.1, 1, 1))
     box = (-half, half, -half, half)
     sky.imshow(levels, cmap="cividis", origin="lower", extent=box, vmin=0, vmax=255)
@@ -51,6 +53,6 @@ def still_lens(
     said.set(xlim=(0, 1), title="said" if bars else "no classifier")
     if bars:
         low = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1), "ncols": 2}
-        said.legend(fontsize=7, frameon=False, **low)
+        said.legend(fontsize=9, frameon=False, **low)
     figure.suptitle(title, fontsize=10)
     return figure

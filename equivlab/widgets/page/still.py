@@ -8,7 +8,10 @@ import io
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = ["png_bytes", "still_text"]
+__all__ = ["DOTS", "WIDEST", "png_bytes", "still_text"]
+
+DOTS = 96  # an inch of a still: letters of 9 points are 12 pixels high
+WIDEST = 7.8  # inches; what the columns of pages show without making it smaller
 
 HINT = "Run the notebook to bring it to life"
 

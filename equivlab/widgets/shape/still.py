@@ -12,6 +12,7 @@ from torch import Tensor
 from equivlab.equivariance import ErrorBudget
 from equivlab.widgets.page.budget import draw_budget
 from equivlab.widgets.page.palette import hue
+from equivlab.widgets.page.still import DOTS
 from equivlab.widgets.shape.poses import AZIMUTH
 
 __all__ = ["still_shape"]
@@ -35,8 +36,8 @@ def still_shape(
         most: the largest error in any pose.
     """
     columns = 1 + len(glyphs)
-    heights = (3.5, 0.5 * len(budgets))
-    whole = Figure(figsize=(3.2 * columns, sum(heights)), dpi=72, layout="constrained")
+    heights = (2.7, 0.5 * len(budgets))
+    whole = Figure(figsize=(2.6 * columns, sum(heights) + 0.3), dpi=DOTS, layout="constrained")
     figure, bars = whole.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     named = [(name, hue(role), budget) for name, role, budget in budgets]
     draw_budget(bars.subplots(), named, most)
@@ -54,10 +55,11 @@ def still_shape(
 
 
 def _scene(figure: SubFigure, columns: int, number: int, title: str) -> Any:
-    scene: Any = figure.add_subplot(1, columns, number, projection="3d")
-    scene.set_title(title, fontsize=10)
+    left, width = (number - 1) / columns, 1 / columns
+    figure.text(left + width / 2, 0.98, title, fontsize=10, ha="center", va="top")
+    scene: Any = figure.add_axes((left, -0.06, width, 0.98), projection="3d")
     scene.set_axis_off()
-    scene.set_box_aspect((1, 1, 1), zoom=1.6)
+    scene.set_box_aspect((1, 1, 1), zoom=1.5)
     scene.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
     scene.view_init(elev=20, azim=math.degrees(AZIMUTH) - 90)
     return scene

@@ -8,6 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from equivlab.widgets.page.still import DOTS
+
 __all__ = ["still_training"]
 
 Point = Sequence[float | None]
@@ -34,7 +36,7 @@ def still_training(
         color: of the network.
         title: what it is, and its numbers.
     """
-    figure = Figure(figsize=(6.8, 4.4), dpi=72, layout="constrained")
+    figure = Figure(figsize=(6.8, 4.4), dpi=DOTS, layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1), squeeze=False)[0]
     above, below = left.subplots(2, 1, sharex=True)
     _curve(above, losses, 1, 1.0, steps=steps, color=color)
