@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from typing import Generic, get_origin
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from sphinx.ext.autodoc.preserve_defaults import update_defvalue
+from sphinx.util.inspect import signature, stringify_signature
+from traitlets import HasTraits
 
 import equivlab
 
@@ -23,10 +28,12 @@ nb_merge_streams = True
 nb_render_markdown_format = "gfm"
 default_role = "literal"  # `name` in a docstring is code
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes as a list
 napoleon_custom_sections = [("Shape", "notes_style"), ("Source", "notes_style")]
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True  # as they are written: a function's repr hides the types beside it
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
 python_use_unqualified_type_names = True
@@ -54,21 +61,72 @@ def display_formula(self, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def is_public(kind: type) -> bool:
+    """Whether a reader can look a class up: it is not ours, or in a façade."""
+    house, _, inner = kind.__module__.partition(".")
+    if house != "equivlab":
+        return not kind.__name__.startswith("_")
+    room = importlib.import_module(f"{house}.{inner.partition('.')[0]}")
+    return kind.__name__ in getattr(room, "__all__", dir(room))
+
+
 def public_bases(app, name: str, cls: type, options, bases: list) -> None:
     """In the place of a private class its own bases, which a reader can look up."""
     found: list = []
     for each in bases:
         kind = get_origin(each) or each
-        if kind.__name__.startswith("_"):
+        if is_public(kind):
+            found.append(each)
+        else:
             inner = list(kind.__bases__)
             public_bases(app, name, cls, options, inner)
             found += [one for one in inner if one not in (object, Generic, *found)]
-        else:
-            found.append(each)
     bases[:] = found
 
 
+def without_bare_bases(app, doctree: nodes.document) -> None:
+    """That a class is an object is no news."""
+    for line in list(doctree.findall(nodes.paragraph)):
+        if line.astext() in ("Bases: object", "Bases: "):
+            line.parent.remove(line)
+
+
+# What annotations become that are not shown as they are written, and their readable form.
+READABLE = (
+    (r"~(?:\w+\.)+", ""),
+    (r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]", r"NDArray[\1]"),
+    (r"= ?<factory>", "= ..."),  # made anew for each
+)
+
+
+def readable_signature(app, what: str, name: str, obj, options, given, returned):
+    """Of a widget what its `__init__` takes (traitlets' `__new__` takes anything); short types."""
+    if what == "class" and issubclass(obj, HasTraits):
+        update_defvalue(app, obj.__init__, True)
+        taken = signature(obj.__init__, bound_method=True)
+        given = stringify_signature(taken, show_return_annotation=False, unqualified_typehints=True)
+    if given == "(*args, **kwargs)":  # of a protocol
+        given = ""
+    for pattern, words in READABLE:
+        given = given and re.sub(pattern, words, given)
+        returned = returned and re.sub(pattern, words, returned)
+    return given, returned
+
+
+def whole_sentences(app, what: str, name: str, obj, options, lines: list[str]) -> None:
+    """What stands before a colon is no type: types are in signatures alone."""
+    for mark, home in ((":rtype: ", ":returns: "), (":type: ", "")):
+        types = [n for n, line in enumerate(lines) if line.startswith(mark)]
+        homes = [n for n, line in enumerate(lines) if line and line.startswith(home)]
+        if types and homes:
+            said = lines.pop(types[0]).removeprefix(mark)
+            lines[homes[0]] = f"{home}{said}: {lines[homes[0]].removeprefix(home)}"
+
+
 def setup(app) -> None:
-    """Formulas as MathML, and no private class."""
+    """Formulas as MathML, no private class, and signatures that can be read."""
     app.connect("autodoc-process-bases", public_bases)
+    app.connect("autodoc-process-signature", readable_signature)
+    app.connect("autodoc-process-docstring", whole_sentences, priority=600)  # after napoleon
+    app.connect("doctree-read", without_bare_bases)
     app.add_html_math_renderer("mathml", (inline_formula, None), (display_formula, None))

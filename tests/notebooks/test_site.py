@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import importlib
 import inspect
 import io
@@ -35,7 +36,7 @@ from tools.alive import Shown, Widgets, alive, key_of
 from tools.alive import page as page_of
 from tools.site import MODULES, build
 
-ROOMS = ("groups", "fields", "course")  # of the reference; all docstrings are read below
+ROOMS = ("groups", "fields", "sphere", "widgets", "course")  # all docstrings are read below
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 SERIOUS = """async () => (await axe.run(document, { preload: false })).violations
   .filter(({ impact }) => impact === "serious" || impact === "critical")
@@ -259,6 +260,17 @@ def test_every_docstring_of_the_reference_is_read_without_a_warning() -> None:
         faults += [f"{name}: {said.getvalue()}"] if said.getvalue() else []
     assert read > 400
     assert faults == []
+
+
+def test_the_reference_shows_no_makeshift_of_the_tools(site: Path) -> None:
+    """What a thing takes and gives, as a reader would write it."""
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in site.glob("docs/api/*.html")}
+    text = {name: html.unescape(re.sub("<[^>]+>", "", page)) for name, page in pages.items()}
+    assert set(ROOMS) <= set(text)
+    for words in ("(*args", "<factory>", "~torch", "dtype[float64]]", "Bases: object"):
+        assert [name for name, each in text.items() if words in each] == []
+    assert "Return type" not in "".join(text.values())
+    assert "RotateImage(model: Module, images: Any, " in text["widgets"]
 
 
 def test_no_property_begins_with_what_napoleon_takes_for_its_type() -> None:
