@@ -81,7 +81,9 @@ def public_bases(app, name: str, cls: type, options, bases: list) -> None:
             inner = list(kind.__bases__)
             public_bases(app, name, cls, options, inner)
             found += [one for one in inner if one not in (object, Generic, *found)]
-    bases[:] = found
+    kinds = [get_origin(each) or each for each in found]
+    above = [any(k is not o and issubclass(k, o) for k in kinds) for o in kinds]  # said by another
+    bases[:] = [each for each, said in zip(found, above, strict=True) if not said]
 
 
 def without_bare_bases(app, doctree: nodes.document) -> None:
@@ -94,7 +96,7 @@ def without_bare_bases(app, doctree: nodes.document) -> None:
 # What annotations become that are not shown as they are written, and their readable form.
 READABLE = (
     (r"~(?:\w+\.)+", ""),
-    (r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]", r"NDArray[\1]"),
+    (r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+(?:\[\w+\])?)\]\]", r"NDArray[\1]"),
     (r"= ?<factory>", "= ..."),  # made anew for each
 )
 
