@@ -133,9 +133,9 @@ def drag(view: TurningPage, case: Large) -> None:
     view.page.mouse.down()
     view.page.mouse.move(place["x"] + x + far, place["y"] + y + 0.4 * far, steps=3)
     view.page.mouse.up()
-    view.page.wait_for_function(
-        "([node, painted]) => node.dataset.painted !== painted",
-        arg=[view.canvas.element_handle(), before],
+    node = view.canvas.element_handle()
+    node.owner_frame().wait_for_function(
+        "([node, painted]) => node.dataset.painted !== painted", arg=[node, before]
     )
 
 

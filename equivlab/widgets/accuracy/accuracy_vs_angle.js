@@ -124,7 +124,8 @@ class AccuracyView extends TurningView {
     const taken = bytes(this.state.get("_taken"));
     const truth = `true: ${classes[labels[n]]}`;
     this.text(pen, truth, x + cell / 2, y - 19, { font: SMALL, align: "center", most: cell });
-    drawDisc(pen, picture, x, y, cell, { turn: this.turn, mirror: this.mirror });
+    const rim = this.hues.base;
+    drawDisc(pen, picture, x, y, cell, { turn: this.turn, mirror: this.mirror, rim });
     for (let k = 0; k < networks.length; k++) {
       const frame = k * mirrors * steps + this.frame;
       const guess = taken[frame * this.pictures.length + n];

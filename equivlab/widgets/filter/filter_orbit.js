@@ -396,7 +396,7 @@ class OrbitView extends CanvasView {
     const turn = (2 * Math.PI * (this.element % turns)) / turns;
     const mirror = this.element >= turns;
     const round = spec.hexagons || spec.resamples;
-    drawDisc(pen, this.picture, x, 30, side, { turn, mirror, round });
+    drawDisc(pen, this.picture, x, 30, side, { turn, mirror, round, rim: this.hues.base });
     const at = narrow ? { x: x + side + 16, y: 30 } : { x, y: side + 66 };
     this.gridBox = { ...at, side };
     this.text(pen, "filter: paint on it", at.x, at.y - 22, { font: BOLD, most: side });

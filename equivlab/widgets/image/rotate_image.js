@@ -423,7 +423,9 @@ class ImageView extends TurningView {
       [most / 1.08, (most / 1.08).toPrecision(2)],
     ]);
     let x = legend ? 56 : width - 20;
-    for (const { title, colour } of lines) {
+    const [cost, ...others] = lines; // named in the order in which their errors stand above
+    const named = [...others, cost];
+    for (const { title, colour } of legend ? named : named.reverse()) {
       const align = legend ? "left" : "right";
       this.text(pen, title, x, pictures + legend, { colour, align });
       x += (legend ? 1 : -1) * (pen.measureText(title).width + 18);

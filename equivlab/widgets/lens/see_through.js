@@ -409,7 +409,8 @@ class LensView extends CanvasView {
   get allRound() {
     const { of } = this.shown;
     if (this.around.key === this.keyOf(of)) return this.around.values;
-    return this.loop.silent ? this.recorded.around(of) : undefined;
+    const ours = this.keyOf(of) === this.keyOf(this.recorded.near(of).of);
+    return this.loop.silent && ours ? this.recorded.around(of) : undefined;
   }
 
   /** What stands below: how each answer changes under turns, and how the picture keeps up. */

@@ -16,7 +16,7 @@ export const LENS_STYLE = `
   grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); }
 .equivlab-lens .grid label span:first-child { flex: 0 0 124px; }
 .equivlab-lens .grid .value { flex: 0 0 82px; }
-.equivlab-lens .line { display: flex; flex-direction: column; gap: 4px; padding: 4px 8px;
+.equivlab-lens .line { display: flex; flex-direction: column; gap: 4px; padding: 8px 8px 4px;
   font: ${FONT}; font-variant-numeric: tabular-nums; min-height: 36px; max-width: 1024px; }
 .equivlab-lens .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap; }

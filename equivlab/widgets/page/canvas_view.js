@@ -3,9 +3,11 @@
 // for the state, `keys` for the keyboard, `arrange` for the layout, and `draw`.
 
 import { DEGREES, describe, element, FONT } from "./elements.js";
-import { HELP_STYLE, Help } from "./help.js";
+import { Help } from "./help.js";
 import { goesOn, keeps } from "./keys.js";
 import { HUES, huesFor, legible } from "./palette.js";
+import { inkOf, isLight, paperOf } from "./paper.js";
+import { VIEW_STYLE } from "./style.js";
 
 /**
  * @typedef {Pick<import("@anywidget/types").RenderProps, "model" | "el" | "experimental">} Context
@@ -193,8 +195,8 @@ export class CanvasView {
   present() {
     if (document.fullscreenElement === this.el) return void document.exitFullscreen();
     if (this.filling) return this.fill(false);
-    const asked = this.el.requestFullscreen?.();
-    if (!asked) return this.fill(true); // some phones give the whole window at best
+    const asked = document.fullscreenEnabled && this.el.requestFullscreen();
+    if (!asked) return this.fill(true); // some phones and frames give the whole window at best
     return void asked.catch(() => this.fill(true));
   }
 
@@ -310,13 +312,14 @@ export class CanvasView {
     const dots = Math.max(window.devicePixelRatio || 1, this.sharpness);
     const { zoom, width } = this.filling ? this.filled(most) : this.plain(most);
     const scale = dots * zoom;
-    const ink = getComputedStyle(this.el).color;
+    const ink = inkOf(this.el);
     const layout = this.arrange(width, window.innerHeight < SHORT);
     const before = JSON.stringify([this.layout, this.scale, this.ink]);
     if (before === JSON.stringify([layout, scale, ink])) return true;
     Object.assign(this, { layout, scale, zoom, ink, hues: huesFor(ink) });
     const { base, equivariant, plain } = this.hues;
-    const named = { base, model: equivariant[0], words: legible(equivariant[0]), other: plain[0] };
+    const [model, other] = [equivariant[0], plain[0]];
+    const named = { ink, base, model, words: legible(model), other };
     for (const [name, hue] of Object.entries(named)) {
       this.el.style.setProperty(`--equivlab-${name}`, hue);
     }
@@ -404,15 +407,7 @@ export class CanvasView {
     const height = this.canvas.height + Math.round(foot * this.scale);
     const copy = element("canvas", { width, height });
     const pen = brush(copy);
-    const clear = /, 0\)$|^transparent$/;
-    let paper = "transparent";
-    /** @type {Element | null} */
-    let node = this.el;
-    while (node && clear.test(paper)) {
-      paper = getComputedStyle(node).backgroundColor;
-      node = node.parentElement;
-    }
-    pen.fillStyle = clear.test(paper) ? "white" : paper;
+    pen.fillStyle = paperOf(this.el) ?? (isLight(this.ink) ? "#111111" : "white");
     pen.fillRect(0, 0, width, height);
     draw(pen);
     this.sharpness = 0;
@@ -420,7 +415,10 @@ export class CanvasView {
     copy.toBlob((blob) => {
       if (!blob) return;
       const href = URL.createObjectURL(blob);
-      element("a", { href, download: `equivlab-${name}.png` }).click();
+      const link = element("a", { href, download: `equivlab-${name}.png` });
+      this.el.append(link); // VS Code saves what is clicked in its page
+      link.click();
+      link.remove();
       setTimeout(() => URL.revokeObjectURL(href), 1000);
     });
   }
@@ -452,32 +450,6 @@ export const smaller = (font, share) =>
  */
 export const bearing = (middle, point) =>
   Math.atan2(middle.y - point.y, point.x - middle.x) / DEGREES;
-
-const VIEW_STYLE = `
-.equivlab-view { box-sizing: border-box; width: 100%; padding: 4px; min-width: 320px; outline: none;
-  color: var(--jp-ui-font-color1, CanvasText); transition: color 1ms; }
-.equivlab-view .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center;
-  padding: 4px 0 8px; max-width: 980px; font: ${FONT}; }
-.equivlab-view button, .equivlab-view select { font: ${FONT}; color: inherit; padding: 3px 10px;
-  cursor: pointer; background: transparent; border: 1px solid var(--equivlab-base);
-  border-radius: 4px; }
-.equivlab-view button[aria-pressed=true] { border-color: var(--equivlab-model);
-  box-shadow: 0 0 0 1px var(--equivlab-model); }
-.equivlab-view button[aria-disabled=true] { opacity: 0.45; cursor: default; }
-.equivlab-view button[hidden] { display: none; }
-.equivlab-view button.pick { padding: 2px; line-height: 0; }
-.equivlab-view canvas { display: block; border-radius: 4px; }
-.equivlab-view canvas[tabindex] { cursor: grab; }
-.equivlab-view .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden;
-  clip-path: inset(50%); white-space: nowrap; }
-.equivlab-view .hints { display: none; font: ${FONT}; opacity: 0.8; padding: 6px 0; zoom: 1.3; }
-.equivlab-view.fills { background: var(--jp-layout-color0, Canvas); overflow: auto; padding: 12px;
-  position: fixed; inset: 0; z-index: 10000; }
-.equivlab-view.fills .bar { zoom: 1.4; }
-.equivlab-view.fills .hints { display: block; }
-.equivlab-view canvas:focus-visible, .equivlab-view .bar :focus-visible {
-  outline: 2px solid var(--equivlab-other); outline-offset: 2px; }
-${HELP_STYLE}`;
 
 /** What anywidget calls. @param {new (context: Context) => CanvasView} View */
 export const page = (View) => ({

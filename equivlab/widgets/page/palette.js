@@ -2,6 +2,8 @@
 // Colours keep their meaning in all widgets: equivariant networks are orange, plain ones blue.
 // `page/palette.py` has the same for stills. After Okabe and Ito, lighter on dark pages.
 
+import { isLight } from "./paper.js";
+
 /** @typedef {{ base: string, equivariant: string[], plain: string[] }} Hues */
 
 /** @type {{ light: Hues, dark: Hues }} */
@@ -29,7 +31,4 @@ export const legible = (colour) => DARKER[colour] ?? colour;
 /** The colours that go with an ink, as the browser writes it: `rgb(r, g, b)`.
  * @param {string} ink
  */
-export function huesFor(ink) {
-  const [r, g, b] = (ink.match(/[\d.]+/g) ?? ["0", "0", "0"]).map(Number);
-  return 0.3 * r + 0.6 * g + 0.1 * b > 128 ? HUES.dark : HUES.light;
-}
+export const huesFor = (ink) => (isLight(ink) ? HUES.dark : HUES.light);

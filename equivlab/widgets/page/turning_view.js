@@ -30,6 +30,7 @@ export const magnetic = (angle, turns = 4) => {
 };
 
 /** A picture in a circle, or not `round`; `turn` counter-clockwise after `mirror`, or both undone.
+ * A `rim` in some colour shows where a black picture ends on a black page.
  * @param {CanvasRenderingContext2D} pen
  * @param {CanvasImageSource} picture
  * @param {number} x
@@ -42,13 +43,13 @@ export function drawDisc(
   x,
   y,
   side,
-  { turn = 0, mirror = false, undo = false, round = true } = {},
+  { turn = 0, mirror = false, undo = false, round = true, rim = "" } = {},
 ) {
+  const edge = new Path2D();
+  if (round) edge.arc(x + side / 2, y + side / 2, side / 2, 0, 2 * Math.PI);
+  else edge.rect(x, y, side, side);
   pen.save();
-  pen.beginPath();
-  if (round) pen.arc(x + side / 2, y + side / 2, side / 2, 0, 2 * Math.PI);
-  else pen.rect(x, y, side, side);
-  pen.clip();
+  pen.clip(edge);
   pen.translate(x + side / 2, y + side / 2);
   if (undo) {
     if (mirror) pen.scale(-1, 1);
@@ -59,6 +60,9 @@ export function drawDisc(
   }
   pen.drawImage(picture, -side / 2, -side / 2, side, side);
   pen.restore();
+  if (!rim) return;
+  Object.assign(pen, { strokeStyle: rim, lineWidth: 1 });
+  pen.stroke(edge);
 }
 
 /** Pictures under one angle. A page adds `hub`, where a handle may be taken, `arrange` and `draw`. */

@@ -5,6 +5,7 @@
 import { CanvasView, page } from "../page/canvas_view.js";
 import { BOLD, bytes, describe, element, SMALL, within } from "../page/elements.js";
 import { KernelLoop } from "../page/kernel_loop.js";
+import { drawDisc } from "../page/turning_view.js";
 import { arrangeTraining, tileAt } from "./layout.js";
 import { Looks, ranges, Tile } from "./looks.js";
 import {
@@ -390,7 +391,7 @@ class TrainView extends CanvasView {
     const { picture, filters, maps, column } = this.layout;
     const { x, y, side } = picture;
     this.text(pen, `test image ${this.spec.which}`, x, y - 18, { font: SMALL, most: side + 14 });
-    pen.drawImage(this.picture, x, y, side, side);
+    drawDisc(pen, this.picture, x, y, side, { round: false, rim: this.hues.base });
     const step = this.looks.nearest(this.row[0]);
     const late = step === this.row[0] ? "" : `, of step ${step}`;
     if (this.spec.filters[0]) {

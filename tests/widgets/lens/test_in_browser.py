@@ -156,3 +156,16 @@ def test_the_sky_turns_under_the_hand(held: Any) -> None:
         held.wait_for_function(f"() => window.model.get('{name}') === {json.dumps(wanted)}")
     settled(held)
     assert held.evaluate("() => window.most_open") <= 2
+
+
+def test_no_curve_of_another_sky_stands_beside_an_answer(held: Any) -> None:
+    """A kernel that falls silent after an answer leaves its picture without a turn all round."""
+    held.locator(CANVAS).focus()
+    held.keyboard.press("w")
+    held.wait_for_function("() => window.model.get('source_y') > 0.1")
+    settled(held)
+    held.evaluate("() => { window.deaf = true; }")
+    held.wait_for_selector(f"{CANVAS}[data-silent=true]")
+    lines = held.locator(".equivlab-lens .line span").all_inner_texts()
+    assert lines[0].startswith("lenses-i-p4m: no_sub ")
+    assert "all round" not in lines[0] + lines[1]

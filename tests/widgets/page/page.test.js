@@ -7,6 +7,7 @@ import { errorWords, numbers, within } from "../../../equivlab/widgets/page/elem
 import { goesOn, keeps } from "../../../equivlab/widgets/page/keys.js";
 import { inflated } from "../../../equivlab/widgets/page/packing.js";
 import { HUES, huesFor, legible } from "../../../equivlab/widgets/page/palette.js";
+import { inkOn, isLight } from "../../../equivlab/widgets/page/paper.js";
 import { standIn, unpacked } from "../../../equivlab/widgets/page/stand_in.js";
 import { frameOf, magnetic } from "../../../equivlab/widgets/page/turning_view.js";
 
@@ -65,6 +66,21 @@ test("numbers in words", () => {
     [-1, 2, 9, Number.NaN].map((n) => within(n, 3)),
     [0, 2, 2, 0],
   );
+});
+
+test("words keep the ink of their place unless what is behind them hides it", () => {
+  assert.ok(isLight("rgb(240, 240, 240)"));
+  assert.ok(!isLight("rgba(0, 0, 0, 0.87)"));
+  for (const [given, paper, dark, wanted] of /** @type {const} */ ([
+    ["rgba(0, 0, 0, 0.87)", "rgb(255, 255, 255)", false, "rgba(0, 0, 0, 0.87)"],
+    ["rgb(204, 204, 204)", "rgb(255, 255, 255)", true, "rgb(0, 0, 0)"],
+    ["rgb(0, 0, 0)", "rgb(56, 56, 56)", false, "rgb(255, 255, 255)"],
+    ["rgb(0, 0, 0)", undefined, true, "rgb(255, 255, 255)"],
+    ["rgb(204, 204, 204)", undefined, true, "rgb(204, 204, 204)"],
+    ["rgb(255, 255, 255)", undefined, false, "rgb(255, 255, 255)"],
+  ])) {
+    assert.equal(inkOn(given, paper, dark), wanted, `${given} on ${paper}`);
+  }
 });
 
 /** The contrast of WCAG between two colours #rrggbb. @param {string} a @param {string} b */
