@@ -219,10 +219,13 @@ def _as_labels(labels: Tensor, count: int) -> Tensor:
             f"AccuracyVsAngle takes labels as a tensor; got {type(labels).__name__}. Convert "
             "them: torch.as_tensor(labels)"
         )
-    if labels.is_floating_point() or tuple(labels.shape) != (count,):
+    shape = tuple(labels.shape)
+    if labels.is_floating_point() or shape != (count,):
+        remedies = {(count, 1): " Take labels[:, 0]", (count,): " Take labels.long()"}
+        one_hot = " Take labels.argmax(1)" if labels.dim() == 2 and len(labels) == count else ""
         raise ValueError(
             f"AccuracyVsAngle takes integer labels ({count},), one for each image; got "
-            f"{labels.dtype} {tuple(labels.shape)}."
+            f"{labels.dtype} {shape}.{remedies.get(shape, one_hot)}"
         )
     y = labels.detach().cpu().long()
     if int(y.min()) < 0 or int(y.max()) >= MOST_CLASSES:

@@ -142,7 +142,10 @@ def _as_filters(filters: Tensor | None, group: PointGroup) -> Tensor:
         return line
     wanted = "filters (k, k) or (N, k, k), k odd and 3 to 9"
     if not isinstance(filters, Tensor):
-        raise TypeError(f"FilterOrbit takes {wanted}, as a tensor; got {type(filters).__name__}.")
+        raise TypeError(
+            f"FilterOrbit takes {wanted}, as a tensor; got {type(filters).__name__}. Convert them: "
+            "torch.as_tensor(filters)"
+        )
     w = filters.detach().cpu().float()
     w = w[None] if w.dim() == 2 else w
     if w.dim() != 3 or w.shape[1] != w.shape[2] or w.shape[1] not in (3, 5, 7, 9) or not len(w):

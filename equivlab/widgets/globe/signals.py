@@ -13,6 +13,7 @@ from equivlab.projection.grids import SphereGrid
 from equivlab.sphere import sample_healpix, seen
 from equivlab.sphere.healpix.maps import looks_nested
 from equivlab.sphere.healpix.rings import nside_of_pixels
+from equivlab.widgets.page.images import native
 
 __all__ = ["HOLE", "as_grid", "as_signals", "as_texture"]
 
@@ -73,7 +74,7 @@ def as_grid(maps: Tensor, bandwidth: int) -> Tensor:
 
 def _tensor(one: Any) -> Tensor:
     try:
-        return torch.as_tensor(np.asarray(one) if not isinstance(one, Tensor) else one).float()
+        return torch.as_tensor(one if isinstance(one, Tensor) else native(np.asarray(one))).float()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"RotateSphere takes {WANTED}; got {type(one).__name__}.") from error
 

@@ -43,10 +43,11 @@ PAGE = """<!doctype html>
 def state_of(widget: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The values and the bytes of a live widget's state, as `widget_html` takes them."""
     values, buffers = {}, []
-    for name, value in widget.get_state().items():
+    known = set(widget.keys) - {"layout", "comm"}  # nor are they there once it is closed
+    for name, value in widget.get_state(sorted(known)).items():
         if isinstance(value, bytes | memoryview):
             buffers.append({"path": [name], "data": base64.b64encode(value).decode()})
-        elif name not in ("layout", "comm"):
+        else:
             values[name] = value
     return values, buffers
 

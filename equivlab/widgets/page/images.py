@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from equivlab.widgets.page.photos import LARGEST, SMALLER, is_photo, read_photo
 
-__all__ = ["as_images", "for_network"]
+__all__ = ["as_images", "for_network", "native"]
 
 WANTED = (
     "square images (N, C, H, H), (N, H, H), one (H, H), photos (H, W, 3), PIL images or paths of "
@@ -51,7 +51,9 @@ def as_images(images: Any, taker: str = "RotateImage") -> Tensor:
     if x.dim() == 4 and x.shape[1] not in (1, 3) and x.shape[-1] in (1, 3):
         x = x.movedim(-1, 1)  # colour last, as pictures are stored
     x = x[:, None] if x.dim() == 3 else x
-    if x.dim() != 4 or x.shape[-1] != x.shape[-2] or x.numel() == 0:
+    if x.numel() == 0:
+        raise ValueError(f"{taker} takes one image or more; got none: {tuple(x.shape)}.")
+    if x.dim() != 4 or x.shape[-1] != x.shape[-2]:
         raise ValueError(
             f"{taker} takes {WANTED}; got {tuple(x.shape)}. Cut out a square: "
             "images[..., :side, :side]"
@@ -69,6 +71,11 @@ def as_images(images: Any, taker: str = "RotateImage") -> Tensor:
     if notes:
         warnings.warn(f"{taker}: {'; '.join(dict.fromkeys(notes))}.", stacklevel=3)
     return x
+
+
+def native(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same numbers in this machine's order of bytes: FITS files have the other, torch neither."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def for_network(x: Tensor, network: nn.Module, taker: str) -> Tensor:
@@ -123,7 +130,7 @@ def _as_tensor(image: Any, taker: str, notes: list[str]) -> Tensor:
     if photo is not None:
         return read_photo(photo, notes)
     try:
-        array = image.detach().cpu() if isinstance(image, Tensor) else np.array(image)
+        array = image.detach().cpu() if isinstance(image, Tensor) else native(np.array(image))
         x = torch.as_tensor(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{taker} takes {WANTED}; got {type(image).__name__}.") from error

@@ -52,8 +52,22 @@ class LiveView(anywidget.AnyWidget):
         made = self._made_layout
         own = made is not None and made is self.layout  # and not one that other widgets share
         super().close()
+        self.__dict__.pop("_repr_mimebundle_", None)  # ours again, for a still picture
         if own:
             made.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been let go: then it shows a still picture."""
+        return self.comm is None
+
+    def _uncopied(self, *_: Any) -> Any:
+        raise TypeError(
+            f"{self!r} lives in a page, so it cannot be copied or pickled. Show this one twice, or "
+            f"make another: {type(self).__name__}(...)"
+        )
+
+    __copy__ = __deepcopy__ = __reduce_ex__ = _uncopied
 
     def figure(self) -> Figure:
         """What it shows now, drawn by matplotlib."""
@@ -138,6 +152,8 @@ class LiveView(anywidget.AnyWidget):
         return page
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if self.closed:
+            return {"text/plain": repr(self), "image/png": self.preview()}, {}
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from equivlab.data.shapes.procedural import LabelledShapes
+from equivlab.widgets.page.images import native
 
 __all__ = ["as_shapes"]
 
@@ -55,9 +56,11 @@ def _split(x: Tensor) -> tuple[str, list[Tensor]]:
     """The single shapes of a tensor."""
     if x.dim() in (2, 3) and x.shape[-1] == 3 and x.numel() > 0:
         return "points", list(x if x.dim() == 3 else x[None])
+    if x.numel() == 0:
+        raise ValueError(f"RotateShape takes one shape or more; got none: {tuple(x.shape)}.")
     grids = x[None] if x.dim() == 3 else x
     grids = grids[:, None] if grids.dim() == 4 else grids
-    if grids.dim() != 5 or len(set(grids.shape[2:])) != 1 or x.numel() == 0 or x.shape[-1] < 3:
+    if grids.dim() != 5 or len(set(grids.shape[2:])) != 1 or x.shape[-1] < 3:
         raise ValueError(
             f"RotateShape takes {WANTED}; got {tuple(x.shape)}. Pad grids to cubes: "
             "torch.nn.functional.pad"
@@ -67,7 +70,7 @@ def _split(x: Tensor) -> tuple[str, list[Tensor]]:
 
 def _as_tensor(shape: Any) -> Tensor:
     try:
-        array = shape.detach().cpu() if isinstance(shape, Tensor) else np.array(shape)
+        array = shape.detach().cpu() if isinstance(shape, Tensor) else native(np.array(shape))
         x = torch.as_tensor(array)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"RotateShape takes {WANTED}; got {type(shape).__name__}.") from error

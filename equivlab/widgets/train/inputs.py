@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from equivlab.data.sets.classes import class_labels
 from equivlab.fields import rotate_maps
 from equivlab.training.seeds import generator_of
-from equivlab.widgets.page.images import as_images, for_network
+from equivlab.widgets.page.images import as_images, for_network, native
 
 __all__ = ["Sets", "as_sets", "check_run", "turned_each"]
 
@@ -75,7 +76,8 @@ def _pair(model: nn.Module, pair: Any, name: str) -> tuple[Tensor, Tensor]:
         raise ValueError(f"TrainLive takes one image or more as {name}; got none.")
     x = for_network(as_images(pair[0], "TrainLive"), model, "TrainLive")
     like = next(model.parameters())
-    return x.to(like.dtype), class_labels(torch.as_tensor(pair[1]).detach().cpu(), len(x))
+    labels = native(pair[1]) if isinstance(pair[1], np.ndarray) else pair[1]
+    return x.to(like.dtype), class_labels(torch.as_tensor(labels).detach().cpu(), len(x))
 
 
 def check_run(
