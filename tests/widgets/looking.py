@@ -30,6 +30,8 @@ BRING = """(canvas, [y, below]) => {
   const { top } = canvas.getBoundingClientRect();
   holder.scrollTop = Math.round(holder.scrollTop + top + y - below);
 }"""
+# A layout is 320 pixels wide at least, and drawn smaller in a narrower column.
+ZOOM = "(canvas) => Math.min(1, canvas.clientWidth / 320)"
 AXE_RUN = """async () => (await axe.run(".equivlab-view")).violations
   .filter(({ impact }) => impact === "serious" || impact === "critical")
   .map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html.slice(0, 160))].join("; "))"""
@@ -85,7 +87,8 @@ def settle(view: TurningPage) -> None:
 
 def seen(view: TurningPage, box: str) -> np.ndarray:
     """The pixels of a box in the canvas, without the focus ring, as far as the window shows it."""
-    at = view.canvas.evaluate(f"(canvas) => {box}")
+    zoom = view.canvas.evaluate(ZOOM)
+    at = [zoom * one for one in view.canvas.evaluate(f"(canvas) => {box}")]
     bring(view, at[1])
     view.settle()
     place = view.canvas.bounding_box()
@@ -124,7 +127,8 @@ def drag(view: TurningPage, case: Large) -> None:
     if case.clear:
         whole = view.canvas.locator("xpath=ancestor::*[contains(@class, 'equivlab-view')][1]")
         whole.get_by_role("button", name=case.clear).click()
-    x, y, far = view.canvas.evaluate(f"(canvas) => {case.hold}")
+    zoom = view.canvas.evaluate(ZOOM)
+    x, y, far = (zoom * one for one in view.canvas.evaluate(f"(canvas) => {case.hold}"))
     bring(view, y)
     view.settle()
     place = view.canvas.bounding_box()

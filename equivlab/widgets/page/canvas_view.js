@@ -19,6 +19,8 @@ const PRINT = 2; // pixels of a saved picture for one of the page, at the least
 const LARGEST_TYPE = 2.5; // times the size on a page, when it fills the screen
 const LEAST_TYPE = 10; // pixels, of words that have too little room
 const NARROWEST = 640; // pixels, of what fills the screen: input and maps side by side
+const LEAST_WIDTH = 320; // pixels, of all layouts
+const LEAST_ZOOM = 0.7; // of words that can still be read
 const HINTS = 64; // pixels left for the line of keys
 const OURS = "data-lm-suppress-shortcuts"; // what tells Jupyter that a key is not for it
 const SHORT = 620; // a window less tall shows input and maps side by side where it can
@@ -333,9 +335,13 @@ export class CanvasView {
     return true;
   }
 
-  /** @param {number} most */
+  /** As wide as the page; in a column narrower than any layout all of it, smaller.
+   * @param {number} most
+   */
   plain(most) {
-    return { zoom: 1, width: Math.max(320, Math.min(most, this.el.clientWidth - 8)) };
+    const width = this.el.clientWidth - 8;
+    if (width >= LEAST_WIDTH) return { zoom: 1, width: Math.min(most, width) };
+    return { zoom: Math.max(LEAST_ZOOM, width / LEAST_WIDTH), width: LEAST_WIDTH };
   }
 
   /** The width at which all fills the screen in the largest type, and nothing is cut off.

@@ -74,7 +74,7 @@ def as_images(images: Any, taker: str = "RotateImage") -> Tensor:
 
 
 def native(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The same numbers in this machine's order of bytes: FITS files have the other, torch neither."""
+    """The same numbers in this machine's order of bytes; FITS files have the other."""
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

@@ -6,7 +6,7 @@ import { FONT } from "./elements.js";
 import { HELP_STYLE } from "./help.js";
 
 export const VIEW_STYLE = `
-.equivlab-view { box-sizing: border-box; width: 100%; padding: 4px; min-width: 320px; outline: none;
+.equivlab-view { box-sizing: border-box; width: 100%; padding: 4px; min-width: 232px; outline: none;
   color: var(--jp-ui-font-color1, inherit); transition: color 1ms; }
 .equivlab-view > * { color: var(--equivlab-ink, inherit); }
 .equivlab-view .bar { display: flex; flex-wrap: wrap; gap: 8px; align-items: center;
