@@ -7,9 +7,11 @@ import copy
 import pickle
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbconvert.preprocessors import ExecutePreprocessor
 from torch import nn
 
 from equivlab.data import globe_signals
@@ -24,6 +26,7 @@ from equivlab.widgets import (
     RotateSphere,
     TrainLive,
 )
+from equivlab.widgets.page.export import OfflineHTMLExporter
 from tests.widgets.cases import WIDGETS
 
 ROWS = pytest.mark.parametrize("name", WIDGETS)
@@ -147,3 +150,15 @@ def test_a_widget_holds_what_it_shows_when_its_network_is_gone() -> None:
     before = widget.to_html()
     del network
     assert widget.to_html() == before
+
+
+@pytest.mark.slow
+def test_a_notebook_whose_widget_was_closed_is_exported() -> None:
+    """What was shown before lives on in the page; shown after, it is a picture."""
+    source = "from equivlab.widgets import FilterOrbit\none = FilterOrbit(); one"
+    cells = [nbformat.v4.new_code_cell(each) for each in (source, "one.close()", "one")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    ExecutePreprocessor(timeout=300).preprocess(notebook)
+    page, _ = OfflineHTMLExporter().from_notebook_node(notebook)
+    assert page.count('class="equivlab-offline"') == 1
+    assert page.count('src="data:image/png') == 1
