@@ -21,8 +21,11 @@ from tools.widget_page import PAGES, server, version
 class Globe:
     """Stands for a widget that answers."""
 
-    def get_state(self) -> dict[str, Any]:
-        return {"_esm": "not sent", "signal": 3, "_features": b"\x01\x02"}
+    keys = ("_esm", "signal", "_features", "layout")
+
+    def get_state(self, names: list[str]) -> dict[str, Any]:
+        state = {"_esm": "not sent", "signal": 3, "_features": b"\x01\x02"}
+        return {name: state[name] for name in names}
 
     def ask(self, message: Any, _: Any) -> tuple[dict[str, Any], list[bytes]]:
         return {"heard": message}, [b"\x07"]

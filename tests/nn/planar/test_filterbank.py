@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +16,14 @@ from equivlab.groups import P4, P4M, Cyclic, PointGroup
 from equivlab.nn import GroupConv2d, LiftingConv2d, SteerableConv2d, SteerableConv3d
 from equivlab.nn.planar.filterbank import expand_filters
 from tests.laws import sample
+from tests.nn.planar.ways import never
+
+
+@pytest.fixture(autouse=True)
+def the_ordinary_way() -> Iterator[None]:
+    """The compiled kernel has no bank; `test_compiled.py` has what it remembers."""
+    with never():
+        yield
 
 
 @pytest.mark.parametrize("group", [P4, P4M], ids=str)

@@ -195,7 +195,8 @@ def test_help_full_screen_theme_and_print(opened: Callable[..., TurningPage]) ->
     dark = view.look().min()
     page.evaluate(  # no attribute of the page changes: only a rule of style
         """() => document.head.append(Object.assign(document.createElement("style"), {
-          textContent: ".equivlab-view { color: rgb(221, 221, 221) !important; }" }))"""
+          textContent: "body { background: #111 !important; } " +
+            ".equivlab-view { color: rgb(221, 221, 221) !important; }" }))"""
     )
     page.wait_for_function(
         """() => getComputedStyle(document.querySelector(".equivlab-view"))

@@ -171,7 +171,7 @@ def test_bytes_become_fractions_and_pil_images_work() -> None:
     ("given", "kind", "words"),
     [
         ([], ValueError, "got an empty list"),
-        (torch.zeros(0, 1, 8, 8), ValueError, r"got \(0, 1, 8, 8\)"),
+        (torch.zeros(0, 1, 8, 8), ValueError, r"got none: \(0, 1, 8, 8\)"),
         (torch.zeros(1, 1, 8, 9), ValueError, r"Cut out a square"),
         ([torch.zeros(8, 8), torch.zeros(9, 9)], ValueError, "must have one size"),
         (torch.full((1, 8, 8), math.nan), ValueError, r"got NaN or infinity.*nan_to_num"),

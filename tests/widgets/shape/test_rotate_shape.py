@@ -303,7 +303,7 @@ def test_bytes_become_fractions() -> None:
     ("given", "kind", "words"),
     [
         ([], ValueError, "got an empty list"),
-        (torch.zeros(0, 4, 3), ValueError, r"got \(0, 4, 3\)"),
+        (torch.zeros(0, 4, 3), ValueError, r"got none: \(0, 4, 3\)"),
         (torch.ones(1, 1, 4, 4, 5), ValueError, r"got \(1, 1, 4, 4, 5\). Pad grids to cubes"),
         ([torch.ones(5, 5, 5), torch.ones(4, 3)], ValueError, "both voxels and clouds"),
         (torch.full((4, 3), math.nan), ValueError, r"shape 0 has NaN .*nan_to_num"),
