@@ -29,17 +29,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor, nn
 
 from equivlab.equivariance import equivariance_error
 from equivlab.groups import P4
-from equivlab.nn.planar.compiled import route
 from equivlab.transfer import ConversionError, equivariant_twin, to_plain
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tests.nn.planar.ways import never
 from tests.transfer.twin.foreign import build
 
 RESULTS = Path(__file__).resolve().parent / "results" / "twins.csv"
@@ -67,7 +66,7 @@ SEGMENTATION = [
     "FPN/resnet18", "UnetPlusPlus/resnet18", "DeepLabV3Plus/resnet18", "MAnet/resnet18",
     "PSPNet/resnet18", "PAN/resnet18",
 ]  # fmt: skip
-HOME = re.compile(r"\(\S*?(/(?:torchvision|timm|segmentation_models_pytorch)/)")
+HOME = re.compile(r"\(\S*?(/(?:torch|torchvision|timm|segmentation_models_pytorch)/)")
 NETWORKS = (
     [f"torchvision {name}" for name in TORCHVISION]
     + [f"timm {name}" for name in TIMM]
@@ -126,8 +125,7 @@ def one(name: str) -> dict[str, Any]:
         row |= {"of the twin": twin.report.parameters[1], "law": f"{law:.1e}"}
         row["plain"] = f"{equivariance_error(plain(x), y):.1e}"
         if float(row["plain"]) > 1e-6:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(route, "load", lambda: None)
+            with never():
                 row["plain, same way"] = f"{equivariance_error(plain(x), twin(x)):.1e}"
     row["onnx"] = f"{onnx_error(plain, x, y):.1e}"
     del plain

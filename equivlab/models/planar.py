@@ -117,13 +117,14 @@ class DigitCNN(nn.Module):
         self.features = nn.Sequential(*layers[:-1])
         self.readout = layers[-1]
         self.halve_after = tuple(sorted(set(halve_after)))
-        if parts.on_squares and not parts.steerable:
+        if parts.on_squares:
             self.least = _least_side(self.halve_after)
         place(self, device, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Class scores ``(B, classes)`` of images ``(B, in_channels, H, W)``."""
-        if isinstance(x, Tensor) and x.ndim == 4 and min(x.shape[-2:]) < self.least:
+        traced = not isinstance(x, Tensor) or torch._C._get_tracing_state() is not None
+        if not traced and x.ndim == 4 and min(x.shape[-2:]) < self.least:
             raise ValueError(
                 f"DigitCNN({self.group}) that halves after {self.halve_after} takes images of "
                 f"{self.least} pixels a side or more; got {tuple(x.shape)}. Enlarge them, lay a "

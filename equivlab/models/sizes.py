@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from equivlab.fields import Field
 from equivlab.fields.cells import inside_hexagon
-from equivlab.nn.window import framed
+from equivlab.nn.window import padded
 
 __all__ = ["EvenSize", "ExactRadius", "ExactSize"]
 
@@ -60,11 +60,11 @@ class ExactSize(_Exact):
         self.check(x)
         height, width = x.shape[-2], x.shape[-1]
         even_h, even_w = 1 - height % 2, 1 - width % 2
-        x = framed(x, (even_w, even_w, even_h, even_h), "replicate")
+        x = padded(x, (even_w, even_w, even_h, even_h), "replicate")
         x = F.avg_pool2d(x, (1 + even_h, 1 + even_w), stride=1)
         rows = -(height + even_h - 1) % self.step // 2
         columns = -(width + even_w - 1) % self.step // 2
-        return framed(x, (columns, columns, rows, rows), "replicate")
+        return padded(x, (columns, columns, rows, rows), "replicate")
 
 
 class ExactRadius(_Exact):

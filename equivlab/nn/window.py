@@ -16,7 +16,7 @@ from torch import Tensor
 
 from equivlab.nn.base import integer
 
-__all__ = ["PADDING_MODES", "Sides", "Window", "framed", "one_side"]
+__all__ = ["PADDING_MODES", "Sides", "Window", "one_side", "padded"]
 
 PADDING_MODES = {
     "zeros": "constant",
@@ -29,7 +29,7 @@ Sides = int | tuple[int, ...]
 """One number for all axes, or one for each, all equal."""
 
 
-def framed(x: Tensor, sides: tuple[int, ...], padding_mode: str, value: float = 0.0) -> Tensor:
+def padded(x: Tensor, sides: tuple[int, ...], padding_mode: str, value: float = 0.0) -> Tensor:
     """`x` with a frame around its last axes.
 
     Under `torch.compile` an index repeats the edges: where the compiler lays maps channels last it
@@ -183,7 +183,7 @@ class Window:
         """`x` padded as `padding_mode` says, and what is left to do for torch's convolution."""
         if self.padding_mode == "zeros":
             return x, self.padding
-        return framed(x, self.axes * self.margins, self.padding_mode), 0
+        return padded(x, self.axes * self.margins, self.padding_mode), 0
 
     def options_text(self, **more: object) -> list[str]:
         """What differs from the defaults, of the window and of `more`, for `print(model)`."""

@@ -32,12 +32,11 @@ class QuickTurn:
 
     def __init__(self, degrees: int) -> None:
         self.degrees, self.side = degrees, 2 * degrees - 1
-        self.sizes = [2 * degree + 1 for degree in range(degrees)]
         #: Of each degree, how many rows of zeros stand before its own and after them.
         self.spare = [degrees - 1 - degree for degree in range(degrees)]
         rows = torch.arange(degrees * self.side).view(degrees, self.side)
-        own = zip(rows, self.spare, self.sizes, strict=True)
-        self.places = torch.cat([row[start : start + size] for row, start, size in own])
+        own = zip(rows, self.spare, strict=True)
+        self.places = torch.cat([row[n : self.side - n] for row, n in own])
         quarter = SO3.from_axis_angle(torch.tensor([1.0, 0.0, 0.0]), math.pi / 2)
         matrices = wigner_D(quarter, degrees)
         pads = ((n, n, n, n) for n in self.spare)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -72,6 +74,14 @@ def test_too_small_an_image_is_refused(
     assert model(torch.randn(1, 1, least, least + 1)).shape == (1, 10)
     with pytest.raises(ValueError, match=rf"takes images of {least} pixels a side or more; got"):
         model(torch.randn(1, 1, least, least - 1))
+
+
+def test_nothing_of_that_stands_in_a_trace() -> None:
+    model, x = DigitCNN(None, width=1).eval(), torch.randn(2, 1, 28, 28)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", torch.jit.TracerWarning)
+        traced = torch.jit.trace(model, x)
+    assert torch.equal(traced(x), model(x))
 
 
 @pytest.mark.parametrize("group", [None, P4, P4M], ids=str)

@@ -14,7 +14,7 @@ from torch import Tensor
 from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.base import FieldModule, integer
-from equivlab.nn.window import PADDING_MODES, Sides, Window, framed
+from equivlab.nn.window import PADDING_MODES, Sides, Window, padded
 
 __all__ = ["GroupAlign2d", "GroupPad2d"]
 
@@ -49,7 +49,7 @@ class _Framed(FieldModule):
         return maps.reshape(*x.shape[:-2], *maps.shape[-2:])
 
     def _pad(self, maps: Tensor, sides: tuple[int, ...]) -> Tensor:
-        return framed(maps, sides, "replicate")
+        return padded(maps, sides, "replicate")
 
 
 class GroupAlign2d(Window, _Framed):
@@ -169,7 +169,7 @@ class GroupPad2d(_Framed):
 
     def _pad(self, maps: Tensor, sides: tuple[int, ...]) -> Tensor:
         mode = "zeros" if min(sides) < 0 else self.padding_mode
-        return framed(maps, sides, mode, self.value)
+        return padded(maps, sides, mode, self.value)
 
     def extra_repr(self) -> str:
         """The field and what is padded, for `print(model)`."""

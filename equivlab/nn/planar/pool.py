@@ -19,7 +19,7 @@ from equivlab.groups import PointGroup
 from equivlab.nn.base import FieldModule, integer
 from equivlab.nn.planar.hexagons import averages, blur, blurred, maxima
 from equivlab.nn.planar.window import PlanarWindow, only_zeros
-from equivlab.nn.window import PADDING_MODES, Sides, framed, one_side
+from equivlab.nn.window import PADDING_MODES, Sides, one_side, padded
 
 __all__ = ["GroupAvgPool2d", "GroupDownsample2d", "GroupMaxPool2d"]
 
@@ -250,7 +250,7 @@ def blur_taps(size: int, stride: int) -> Tensor:
 
 def blur_and_step(maps: Tensor, stride: int, padding_mode: str) -> Tensor:
     """Blur maps ``(B, C, H, W)``, each by itself, and keep every `stride`-th pixel."""
-    maps = framed(maps, 4 * (stride - 1,), padding_mode)
+    maps = padded(maps, 4 * (stride - 1,), padding_mode)
     rows, columns = (size - 2 * (stride - 1) for size in maps.shape[-2:])
     window = torch.outer(blur_taps(rows, stride), blur_taps(columns, stride)).to(maps)
     filters = window.expand(maps.shape[1], 1, *window.shape)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equivlab.data.arrays import native
 from equivlab.projection.grids import SphereGrid
 from equivlab.sphere import sample_healpix, seen
 from equivlab.sphere.healpix.maps import looks_nested
 from equivlab.sphere.healpix.rings import nside_of_pixels
-from equivlab.widgets.page.images import native
 
 __all__ = ["HOLE", "as_grid", "as_signals", "as_texture"]
 

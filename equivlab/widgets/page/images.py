@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from equivlab.data.arrays import native
 from equivlab.widgets.page.photos import LARGEST, SMALLER, is_photo, read_photo
 
-__all__ = ["as_images", "for_network", "native"]
+__all__ = ["as_images", "for_network"]
 
 WANTED = (
     "square images (N, C, H, H), (N, H, H), one (H, H), photos (H, W, 3), PIL images or paths of "
@@ -71,11 +72,6 @@ def as_images(images: Any, taker: str = "RotateImage") -> Tensor:
     if notes:
         warnings.warn(f"{taker}: {'; '.join(dict.fromkeys(notes))}.", stacklevel=3)
     return x
-
-
-def native(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The same numbers in this machine's order of bytes; FITS files have the other."""
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def for_network(x: Tensor, network: nn.Module, taker: str) -> Tensor:

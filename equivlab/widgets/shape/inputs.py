@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equivlab.data.arrays import native
 from equivlab.data.shapes.procedural import LabelledShapes
-from equivlab.widgets.page.images import native
 
 __all__ = ["as_shapes"]
 

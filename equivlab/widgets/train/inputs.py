@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from equivlab.data.arrays import native
 from equivlab.data.sets.classes import class_labels
 from equivlab.fields import rotate_maps
 from equivlab.training.seeds import generator_of
-from equivlab.widgets.page.images import as_images, for_network, native
+from equivlab.widgets.page.images import as_images, for_network
 
 __all__ = ["Sets", "as_sets", "check_run", "turned_each"]
 

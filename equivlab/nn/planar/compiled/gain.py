@@ -156,7 +156,7 @@ def _with_short_vectors(s: Sizes) -> bool:
 def _copies_with_long_vectors(s: Sizes) -> bool:
     k = s.kernel_size
     if s.stride > 1:
-        return s.mirrors and not s.learning and k > 1 and s.fields >= 32 and s.pixels >= 49
+        return _with_long_vectors(s)
     if k == 1:
         return False
     if not s.learning:

@@ -21,7 +21,7 @@ from equivlab.nn.planar.compiled.gain import Layer, pays
 from equivlab.nn.planar.compiled.library import load
 from equivlab.nn.planar.compiled.operator import recorded
 from equivlab.nn.planar.filterbank import Memo
-from equivlab.nn.window import PADDING_MODES
+from equivlab.nn.window import padded
 from equivlab.processor import parallel
 from equivlab.tables import in_a_mode
 
@@ -85,7 +85,7 @@ def framed(layer: Convolution, x: Tensor) -> tuple[Tensor, int]:
     before, after = layer.margins
     if layer.padding_mode == "zeros" and before == after:
         return x, before
-    maps = F.pad(x.flatten(1, 2), 2 * layer.margins, PADDING_MODES[layer.padding_mode])
+    maps = padded(x.flatten(1, 2), 2 * layer.margins, layer.padding_mode)
     return maps.unflatten(1, x.shape[1:3]), 0
 
 
