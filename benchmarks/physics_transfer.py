@@ -103,7 +103,9 @@ def start(a: argparse.Namespace, train: TensorImages, seed: int) -> nn.Module:
         card.settings["in_channels"] = channels
         return card.build()
     kind = a.network.lower()
-    name = f"physics-{kind}" if a.start == "zoo" else LENSES.get(a.target, "lenses-ii-{}")
+    # There is no plain network of Model II's lenses.
+    lenses = LENSES.get(a.target, "lenses-i-{}" if kind == "plain" else "lenses-ii-{}")
+    name = "physics-{}" if a.start == "zoo" else lenses
     return begin(name.format(kind), classes, channels, seed)[0]
 
 

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from equivlab.tables import legible
 
-__all__ = ["at_hand", "best_build", "parallel", "scratch", "threads_for"]
+__all__ = ["at_hand", "best_build", "most_threads", "parallel", "scratch", "threads_for"]
 
 Build = TypeVar("Build")
 
@@ -63,15 +63,18 @@ def parallel() -> int | None:
         return None
 
 
+def most_threads() -> int:
+    """How many threads of torch's there are to wake."""
+    return 1 if _forked or parallel() is None else torch.get_num_threads()
+
+
 def threads_for(work: int) -> int:
-    """How many threads of torch's are worth waking.
+    """How many of `most_threads` are worth waking.
 
     Args:
         work: multiplications of the ordinary convolution.
     """
-    if _forked or parallel() is None:
-        return 1
-    return max(1, min(torch.get_num_threads(), work // LEAST_WORK))
+    return max(1, min(most_threads(), work // LEAST_WORK))
 
 
 def best_build(folder: Path, take: Callable[[Path], Build]) -> Build | None:

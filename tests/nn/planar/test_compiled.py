@@ -111,6 +111,21 @@ def test_the_law_through_the_kernel(
         assert_law(layer, x)
 
 
+@pytest.mark.parametrize("padding", [1, 2, 12])
+@pytest.mark.parametrize("size", [(1, 1), (5, 4), (30, 3)])
+def test_frames_narrow_and_wide(padding: int, size: tuple[int, int]) -> None:
+    """Lines share their zeros; a frame may be wider than the rows that are taken at a time."""
+    layer = GroupConv2d(P4M, 2, 3, 3, padding=padding)
+    x = torch.randn(3, 2, 8, *size)
+    with never():
+        wanted = derivatives(layer, x, 0)
+    with always():
+        assert layer.route(x) == "kernel"
+        found = derivatives(layer, x, 0)
+    for one, other in zip(found, wanted, strict=True):
+        assert relative(one, other) <= 5e-6
+
+
 @pytest.mark.parametrize("group", FINER, ids=str)
 def test_finer_groups_obey_the_law_at_quarter_turns(group: PointGroup) -> None:
     layer = GroupConv2d(group, 2, 3, 5, padding=2, padding_mode="replicate")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from equivlab.nn.planar.compiled.library import Library, Problem, load
 from equivlab.nn.planar.compiled.places import places
-from equivlab.processor import threads_for
+from equivlab.processor import most_threads, threads_for
 
 __all__ = [
     "Geometry",
@@ -44,23 +44,19 @@ def out_size(size: int, kernel_size: int, geometry: Geometry) -> int:
 
 def problem_of(shape: tuple[int, ...], outs: int, kernel_size: int, geometry: Geometry) -> Problem:
     """The sizes of a convolution of maps of this shape, for the kernel."""
-    batch, ins, order, height, width = shape
-    rows, columns = (out_size(size, kernel_size, geometry) for size in (height, width))
-    work = batch * rows * columns * ins * outs * (order * kernel_size) ** 2
-    return _problem(tuple(shape), outs, kernel_size, geometry, (rows, columns, threads_for(work)))
+    return _problem(shape, outs, kernel_size, geometry, most_threads())
 
 
 @lru_cache(maxsize=512)
 def _problem(
-    shape: tuple[int, ...],
-    outs: int,
-    kernel_size: int,
-    geometry: Geometry,
-    rest: tuple[int, int, int],
+    shape: tuple[int, ...], outs: int, kernel_size: int, geometry: Geometry, _: int
 ) -> Problem:
-    batch, ins, order, *sizes = shape
-    numbers = (order, batch, ins, outs, *sizes, kernel_size, *geometry, *rest)
-    return Problem(*numbers, places=places(order, kernel_size))
+    # The last number is what `threads_for` goes by: another one, another problem.
+    batch, ins, order, height, width = shape
+    rows, columns = (out_size(size, kernel_size, geometry) for size in (height, width))
+    work = batch * rows * columns * ins * outs * (order * kernel_size) ** 2
+    numbers = (order, batch, ins, outs, height, width, kernel_size, *geometry, rows, columns)
+    return Problem(*numbers, threads_for(work), places=places(order, kernel_size))
 
 
 def plain(x: Tensor) -> Tensor:

@@ -36,22 +36,33 @@ static void product(const float *weights, const float *P, float *Y, Long rows, L
     for (; m < rows; m += QUARTET) tile_product(QUARTET, weights + m * depth, P, Y + m * NR, depth);
 }
 
-/* Which pixels of a panel lie next to each other in the output: without those of the padding. */
+/* Where the pixels of a panel go in a map of the output: as whole vectors (`whole[v]`, or -1), or in
+   pieces, where a line ends or the padding's pixels are to be left out. */
 typedef struct {
     Long from, to, count;
-} Run;
+} Piece;
+typedef struct {
+    Long whole[NV], count;
+    Piece pieces[NR];
+} Way;
 
-static Long runs_of(const Problem *p, const Cut *c, const Task *t, Long first, Long last, Run *runs) {
+static void way_of(const Problem *p, const Cut *c, const Task *t, Long first, Long last, Way *way) {
     const Long image = p->out * p->group * p->rows * p->columns;
-    Long found = 0;
-    for (Long f = first; f < last;) {
-        const Long line = f / c->line, x = f - line * c->line, end = least((line + 1) * c->line, last);
-        const Long n = line / c->lines, y = line - n * c->lines, count = least(end - f, p->columns - x);
-        if (count > 0 && y < t->height)
-            runs[found++] = (Run){f - first, n * image + y * p->columns + x, count};
-        f = end;
+    way->count = 0;
+    for (Long v = 0; v < NV; v++) {
+        const Long begin = first + v * LANES, stop = least(begin + LANES, last);
+        way->whole[v] = -1;
+        for (Long f = begin; f < stop;) {
+            const Long line = f / c->line, x = f - line * c->line, end = least((line + 1) * c->line, stop);
+            const Long n = line / c->lines, y = line - n * c->lines, count = least(end - f, p->columns - x);
+            const Long to = n * image + y * p->columns + x;
+            if (y < t->height && count == LANES)
+                way->whole[v] = to;
+            else if (y < t->height && count > 0)
+                way->pieces[way->count++] = (Piece){f - first, to, count};
+            f = end;
+        }
     }
-    return found;
 }
 
 static Long forward_room(const Problem *p) {
@@ -64,11 +75,11 @@ static Long forward_room(const Problem *p) {
 /* Butterfly back, bias, and out of the panel into the maps. */
 INLINE void finish(
     Long group, const Problem *p, const float *Y, const float *bias, int relu, float *turned,
-    const Run *runs, Long count, float *band) {
+    const Way *way, float *band) {
     const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
     const Long rows1 = round_up(p->out, QUARTET), rows2 = round_up(2 * p->out, QUARTET);
     const Long area = p->rows * p->columns;
-    for (Long o = 0; o < p->out; o++) {
+    for (Long o = 0; o < p->out; o++, band += group * area) {
         const float shift = bias ? bias[o] : 0.0f;
         for (Long v = 0; v < NV; v++) {
             Vector r[8], a[8];
@@ -76,16 +87,17 @@ INLINE void finish(
             for (Long j = 0; j < 2 * rows; j++)
                 r[one + j] = LOAD(Y + (one * rows1 + j / 2 * rows2 + j % 2 * p->out + o) * NR + LANES * v);
             from_irreps(group, r, a);
+            const Long whole = way->whole[v], step = whole < 0 ? NR : area;
+            float *to = whole < 0 ? turned + LANES * v : band + whole;
             for (Long h = 0; h < group; h++) {
                 Vector y = a[h] + shift;
                 if (relu) y = (Vector)(~(y <= 0) & (Bits)y); /* NaN stays NaN */
-                STORE(turned + h * NR + LANES * v, y);
+                STORE(to + h * step, y);
             }
         }
-        float *map = band + o * group * area;
-        for (Long h = 0; h < group; h++)
-            for (Long n = 0; n < count; n++)
-                copy(map + h * area + runs[n].to, turned + h * NR + runs[n].from, runs[n].count);
+        for (Long n = 0; n < way->count; n++)
+            for (Long h = 0; h < group; h++)
+                copy(band + h * area + way->pieces[n].to, turned + h * NR + way->pieces[n].from, way->pieces[n].count);
     }
 }
 
@@ -100,7 +112,7 @@ INLINE void forward(
     const Long area = p->rows * p->columns;
     const float *twos = matrices + one * rows1 * depth;
     Long offsets[8 * 121];
-    Run runs[NR];
+    Way way;
     float *padded = scratch, *P = padded + round_up(c.plane * group * p->in, 16);
     float *Y = P + group * depth * NR, *turned = Y + (one * rows1 + rows * rows2) * NR;
     offsets_of(p, &c, offsets);
@@ -113,8 +125,8 @@ INLINE void forward(
             product(matrices + j * rows1 * depth, P + j * depth * NR, Y + j * rows1 * NR, rows1, depth);
         for (Long a = 0; a < rows; a++)
             product(twos, P + (one + 2 * a) * depth * NR, Y + (one * rows1 + a * rows2) * NR, rows2, 2 * depth);
-        const Long count = runs_of(p, &c, &task, first, least(first + NR, task.pixels), runs);
-        finish(group, p, Y, bias, relu, turned, runs, count, band);
+        way_of(p, &c, &task, first, least(first + NR, task.pixels), &way);
+        finish(group, p, Y, bias, relu, turned, &way, band);
     }
 }
 

@@ -69,7 +69,8 @@ static Long rows_of(const Problem *p) { return p->group == 8 ? 2 : 1; }
 static Cut cut_of(const Problem *p, Long step, Long waste, Long past) {
     Cut c;
     const Long s = p->stride, span = p->dilation * (p->kernel - 1);
-    c.line = (p->width + 2 * p->padding + s - 1) / s;
+    /* With stride 1 the zeros before a line are those after the one above, too. */
+    c.line = s == 1 ? most(p->width + p->padding, p->columns) : (p->width + 2 * p->padding + s - 1) / s;
     const Long floats = p->group * p->in * c.line * s * s; /* of a line, all maps */
     Long band = most(BAND / floats - span / s, 8);
     const Long share = (p->batch + 3 * p->threads - 1) / (3 * p->threads); /* images for a thread */
@@ -116,13 +117,15 @@ static Task task_of(const Problem *p, const Cut *c, Long number) {
     return t;
 }
 
-/* Where tap d of orientation h is, counted from a pixel of the first phase. */
+/* offsets[d][h]: where tap d of orientation h is, counted from a pixel of the field's first plane. */
 static void offsets_of(const Problem *p, const Cut *c, Long *offsets) {
     const Long s = p->stride, taps = p->kernel * p->kernel;
-    for (Long n = 0; n < p->group * taps; n++) {
-        const Long y = p->taps[n] / p->kernel * p->dilation, x = p->taps[n] % p->kernel * p->dilation;
-        offsets[n] = ((y % s) * s + x % s) * c->phase + y / s * c->line + x / s;
-    }
+    for (Long d = 0; d < taps; d++)
+        for (Long h = 0; h < p->group; h++) {
+            const int tap = p->taps[h * taps + d];
+            const Long y = tap / p->kernel * p->dilation, x = tap % p->kernel * p->dilation;
+            *offsets++ = h * c->plane + ((y % s) * s + x % s) * c->phase + y / s * c->line + x / s;
+        }
 }
 
 /* So few numbers that calling `memcpy` would take longer than copying them. */
@@ -139,40 +142,43 @@ INLINE void copy(float *to, const float *from, Long count) {
     }
 }
 
-/* One line of the padded band, with zeros around; row y of a map, if it is in the image. */
-INLINE void pad_line(const Problem *p, const Cut *c, const float *map, Long y, Long line, float *plane) {
+/* A line of the padded band with stride > 1: row y of a map, each s-th pixel to one of s phases. */
+INLINE void pad_line(const Problem *p, const Cut *c, const float *row, Long line, float *plane) {
     const Long s = p->stride;
-    const float *row = map + y * p->width;
     float *to = plane + line % s * s * c->phase + line / s * c->line;
-    const int inside = y >= 0 && y < p->height && line < c->reach;
-    if (s == 1 && inside) {
-        for (Long x = 0; x < p->padding; x++) to[x] = to[c->line - 1 - x] = 0;
-        copy(to + p->padding, row, p->width);
-    } else if (s == 1) {
-        memset(to, 0, sizeof(float) * c->line);
-    } else if (inside) {
-        for (Long q = 0; q < s; q++) { /* the pixels of phase q, each s-th one */
-            const Long x0 = (q + s - p->padding % s) % s;
-            float *phase = to + q * c->phase + (x0 + p->padding) / s;
-            for (Long x = x0; x < p->width; x += s) *phase++ = row[x];
-        }
+    for (Long q = 0; q < s; q++) { /* the pixels of phase q */
+        const Long x0 = (q + s - p->padding % s) % s;
+        float *phase = to + q * c->phase + (x0 + p->padding) / s;
+        for (Long x = x0; x < p->width; x += s) *phase++ = row[x];
     }
 }
 
-/* The rows that a task looks at, all fields and orientations. */
+/* The rows that a task looks at, all fields and orientations, with zeros around. */
 static void pad_band(const Problem *p, const Cut *c, const Task *t, const float *x, float *padded) {
-    const Long maps = p->in * p->group, used = t->images * c->lines * c->line;
+    const Long maps = p->in * p->group, s = p->stride, size = c->lines * c->line;
+    const Long top = t->first * s - p->padding; /* the row of the image that is line 0 */
+    const Long begin = least(most(-top, 0), c->reach); /* from this line to that one there are pixels */
+    const Long end = most(least(p->height - top, c->reach), begin);
     for (Long map = 0; map < maps; map++) {
         float *plane = padded + map * c->plane;
-        if (p->stride > 1)
-            memset(plane, 0, sizeof(float) * c->plane);
-        else
-            memset(plane + used, 0, sizeof(float) * (c->plane - used));
-        for (Long n = 0; n < t->images; n++) {
-            const float *from = x + ((t->image + n) * maps + map) * p->height * p->width;
-            for (Long line = 0; line < c->lines * p->stride; line++)
-                pad_line(p, c, from, t->first * p->stride + line - p->padding, line, plane + n * c->lines * c->line);
+        if (s > 1) memset(plane, 0, sizeof(float) * c->plane);
+        for (Long n = 0; n < t->images; n++, plane += size) {
+            const float *row = x + (((t->image + n) * maps + map) * p->height + top + begin) * p->width;
+            if (s > 1) {
+                for (Long line = begin; line < end; line++, row += p->width) pad_line(p, c, row, line, plane);
+                continue;
+            }
+            memset(plane, 0, sizeof(float) * begin * c->line);
+            float *to = plane + begin * c->line;
+            for (Long line = begin; line < end; line++, row += p->width) {
+                for (Long k = 0; k < p->padding; k++) *to++ = 0;
+                copy(to, row, p->width);
+                to += p->width;
+                for (Long k = p->padding + p->width; k < c->line; k++) *to++ = 0;
+            }
+            memset(to, 0, sizeof(float) * (size - end * c->line));
         }
+        if (s == 1) memset(plane, 0, sizeof(float) * (c->plane - t->images * size));
     }
 }
 
@@ -212,20 +218,20 @@ BUTTERFLIES(float, to_irreps_of_one, from_irreps_of_one)
 INLINE void gather(
     Long group, const float *padded, const Cut *c, const Long *offsets, Long fields, Long taps,
     Long first, Long width, float *P) {
-    const Long depth = fields * taps;
-    for (Long i = 0; i < fields; i++)
+    const Long step = fields * taps * width;
+    for (Long i = 0; i < fields; i++) {
+        const float *field = padded + i * group * c->plane + first;
         for (Long d = 0; d < taps; d++) {
-            const float *from[8];
-            for (Long h = 0; h < group; h++)
-                from[h] = padded + (i * group + h) * c->plane + offsets[h * taps + d] + first;
-            float *to = P + (i * taps + d) * width;
+            const Long *place = offsets + d * group;
             for (Long x = 0; x < width; x += LANES) {
                 Vector a[8], r[8];
-                for (Long h = 0; h < group; h++) a[h] = LOAD(from[h] + x);
+                for (Long h = 0; h < group; h++) a[h] = LOAD(field + place[h] + x);
                 to_irreps(group, a, r);
-                for (Long j = 0; j < group; j++) STORE(to + j * depth * width + x, r[j]);
+                for (Long j = 0; j < group; j++) STORE(P + j * step + x, r[j]);
             }
+            P += width;
         }
+    }
 }
 
 #endif
