@@ -5,6 +5,7 @@
     make bench BENCH=compiled ARGS="--lenses 64"   # P4M ResNet-18 on lenses of 96²: time and memory
     make bench BENCH=compiled ARGS="--table"       # many layers, also where the kernel loses
     make bench BENCH=compiled ARGS="--table --group C8 D8"
+    make bench BENCH=compiled ARGS="--table --lifting --group P4M P4 C8 D8"
     ATEN_CPU_CAPABILITY=avx2 python benchmarks/compiled.py     # the 256-bit build
 
 Times are ratios of CPU time, of all threads: of layers to the `torch.nn.Conv2d` with as many maps,
@@ -31,7 +32,7 @@ import equivlab
 from equivlab.data.lenses import lens_recipe, simulate
 from equivlab.groups import P4, P4M, as_point_group, group_of
 from equivlab.models import P4CNN, ResNet18
-from equivlab.nn import GroupConv2d, fuse
+from equivlab.nn import GroupConv2d, LiftingConv2d, fuse
 from equivlab.nn.planar.compiled import route
 
 # Group, maps, kernel_size, side of the image, batch.
@@ -56,6 +57,15 @@ KINDS = [
     (1, 2, (8, 32)),
 ]
 FINER_KINDS = [(3, 1, (1, 4, 16)), (5, 1, (1, 4, 12)), (7, 1, (4,)), (5, 2, (4, 16)), (1, 1, (8,))]
+# Of images: kernel_size, stride, fields out; each of one channel and of three.
+IMAGE_KINDS = [
+    (3, 1, (1, 2, 8, 24)),
+    (5, 1, (1, 2, 8, 24)),
+    (7, 1, (1, 2, 8, 24)),
+    (1, 1, (8,)),
+    (3, 2, (2, 8, 24)),
+    (7, 2, (2, 8, 24)),
+]
 
 
 @contextmanager
@@ -132,6 +142,22 @@ def table_calls(names: list[str]) -> Iterator[tuple[str, str, Calls]]:
                 yield label, use, {"conv2d": without(call), "kernel": call}
 
 
+def lifting_calls(names: list[str]) -> Iterator[tuple[str, str, Calls]]:
+    """Layers that lift images, both ways."""
+    route.pays = lambda *_: True
+    groups = [as_point_group(group_of(name), "--group") for name in names]
+    kinds = product(groups, IMAGE_KINDS, (7, 14, 28, 56), (1, 16), (1, 3))
+    for group, (kernel, stride, fields), size, batch, channels in kinds:
+        for count in fields:
+            what = f"{channels} channels to {count} fields"
+            label = f"{group} {what} k{kernel} stride {stride} {size}² b{batch}"
+            layer = LiftingConv2d(group, channels, count, kernel, stride, kernel // 2)
+            x = torch.randn(batch, channels, size, size)
+            evaluate = torch.no_grad()(lambda layer=layer, x=x: layer(x))
+            for use, call in (("unchanged", evaluate), ("both", both_ways(layer, x, leaf=False))):
+                yield label, use, {"conv2d": without(call), "kernel": call}
+
+
 def megabytes(reset: bool = False) -> float:
     """Peak of resident memory, in MB (Linux), since the last `reset`."""
     if reset:
@@ -186,6 +212,7 @@ def main() -> None:
     parser.add_argument("--lenses", type=int, nargs="*", default=[], help="batches of lenses")
     parser.add_argument("--steps", type=int, default=3, help="of those, in turns")
     parser.add_argument("--table", action="store_true", help="many layers")
+    parser.add_argument("--lifting", action="store_true", help="the table of those that lift")
     parser.add_argument("--group", nargs="+", default=["P4M", "P4"], help="those of the table")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each number")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
@@ -216,7 +243,8 @@ def main() -> None:
                     note(name, f"{threads} threads", use, "", cell(values))
             continue
         if arguments.table:
-            for label, use, calls in table_calls(arguments.group):
+            rows = lifting_calls if arguments.lifting else table_calls
+            for label, use, calls in rows(arguments.group):
                 spent = in_turns(calls, rounds=5, turn=2e-3)
                 note(label, f"{threads} threads", use, "", cell(ratios(spent, "conv2d")["kernel"]))
             continue

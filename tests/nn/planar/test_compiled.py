@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from equivlab.groups import P4, P4M, P6, Cyclic, Dihedral, PointGroup
 from equivlab.nn import GroupConv2d, LiftingConv2d
 from equivlab.nn.planar.compiled.finer import finer
+from equivlab.nn.planar.compiled.places import places
+from equivlab.nn.planar.conv import PlanarConv
 from tests.laws import assert_law, relative, sample
 from tests.nn.planar.ways import always, needs_kernel, never
 
@@ -25,6 +27,7 @@ FINER = [Cyclic(4), Cyclic(8), Dihedral(4), Dihedral(8), Cyclic(12), Dihedral(12
 
 LAYERS = st.fixed_dictionaries(
     {
+        "layer": st.sampled_from([GroupConv2d, GroupConv2d, LiftingConv2d]),
         "group": st.sampled_from([P4, P4M, *FINER]),
         "ins": st.integers(1, 9),
         "outs": st.integers(1, 9),
@@ -41,11 +44,11 @@ INPUTS = st.fixed_dictionaries(
 )
 
 
-def made(kind: dict[str, Any], size: dict[str, int]) -> tuple[GroupConv2d, Tensor]:
+def made(kind: dict[str, Any], size: dict[str, int]) -> tuple[PlanarConv, Tensor]:
     """A layer and an input that is a little larger than the least that it takes."""
     if kind["padding"] == "same":
         kind = kind | {"stride": 1}
-    layer = GroupConv2d(
+    layer: PlanarConv = kind["layer"](
         kind["group"],
         kind["ins"],
         kind["outs"],
@@ -54,10 +57,11 @@ def made(kind: dict[str, Any], size: dict[str, int]) -> tuple[GroupConv2d, Tenso
         padding_mode=kind["mode"],
     )
     sides = (max(layer.smallest_side, 1) + size[axis] for axis in ("rows", "columns"))
-    return layer, torch.randn(size["batch"], kind["ins"], kind["group"].order, *sides)
+    axes = () if kind["layer"] is LiftingConv2d else (kind["group"].order,)
+    return layer, torch.randn(size["batch"], kind["ins"], *axes, *sides)
 
 
-def derivatives(layer: GroupConv2d, x: Tensor, seed: int) -> list[Tensor]:
+def derivatives(layer: PlanarConv, x: Tensor, seed: int) -> list[Tensor]:
     """The output, its gradients, and theirs, along directions that `seed` draws."""
     draw = torch.Generator().manual_seed(seed)
     x = x.clone().requires_grad_()
@@ -71,7 +75,7 @@ def derivatives(layer: GroupConv2d, x: Tensor, seed: int) -> list[Tensor]:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(kind=LAYERS, size=INPUTS, threads=st.integers(1, 2), seed=st.integers(0, 99))
 def test_both_ways_agree(
     kind: dict[str, Any], size: dict[str, int], threads: int, seed: int
@@ -124,6 +128,29 @@ def test_frames_narrow_and_wide(padding: int, size: tuple[int, int]) -> None:
         found = derivatives(layer, x, 0)
     for one, other in zip(found, wanted, strict=True):
         assert relative(one, other) <= 5e-6
+
+
+@pytest.mark.parametrize("group", [P4, P4M, Cyclic(8), Dihedral(4)], ids=str)
+@pytest.mark.parametrize("kernel_size", [1, 3, 4, 5])
+def test_images_are_lifted_by_the_law(group: PointGroup, kernel_size: int) -> None:
+    """Of taps that turns carry to each other one is gathered: those on an axis, too."""
+    layer = LiftingConv2d(group, 3, 5, kernel_size, padding=kernel_size // 2)
+    x = sample(layer.in_field, 9, torch.float32)
+    with always(), torch.no_grad():
+        assert layer.route(x) == "kernel"
+        y = layer(x)
+        for g in P4M.elements if group.has_mirror else P4.elements:
+            h = group.element_of(P4M if group.has_mirror else P4, g)
+            assert relative(layer(layer.in_field.act(h, x)), layer.out_field.act(h, y)) <= 2e-6
+
+
+def test_taps_of_images_by_their_orbits() -> None:
+    """5 × 5 taps: six orbits of P4M, seven of P4; each number stands in one place."""
+    for order, orbits in ((8, 6), (4, 7)):
+        table = places(order, 5, lifts=True)
+        assert table.taps.shape == (order, orbits)
+        found = table.turned[table.turned >= 0]
+        assert torch.equal(found.sort().values, torch.arange(25, dtype=torch.int32))
 
 
 @pytest.mark.parametrize("group", FINER, ids=str)
@@ -259,7 +286,6 @@ def test_strange_numbers_go_through(layer: GroupConv2d) -> None:
 
 
 OTHERS: dict[str, tuple[Any, Any, str]] = {
-    "lifting": (lambda: LiftingConv2d(P4M, 4, 4, 3), lambda: torch.randn(1, 4, 9, 9), "lifting"),
     "groups": (lambda: GroupConv2d(P4M, 4, 4, 3, groups=2), None, "groups"),
     "large filters": (lambda: GroupConv2d(P4M, 4, 4, 13, padding=6), None, "kernel_size"),
     "hexagons": (lambda: GroupConv2d(P6, 4, 4, 3), lambda: torch.randn(1, 4, 6, 15, 15), "P6"),
@@ -317,10 +343,11 @@ def test_under_modes_and_transformations(layer: GroupConv2d) -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_a_batch_of_gradients(stride: int) -> None:
+@pytest.mark.parametrize(("kind", "axes"), [(GroupConv2d, (4,)), (LiftingConv2d, ())])
+def test_a_batch_of_gradients(kind: type[PlanarConv], axes: tuple[int, ...], stride: int) -> None:
     """`torch.autograd.functional.jacobian` may ask for all rows at once."""
-    layer = GroupConv2d(P4, 1, 1, 3, stride, 1)
-    x = torch.randn(1, 1, 4, 5, 5, requires_grad=True)
+    layer = kind(P4, 1, 1, 3, stride, 1)
+    x = torch.randn(1, 1, *axes, 5, 5, requires_grad=True)
 
     def jacobians() -> tuple[Tensor, ...]:
         y = layer(x).flatten()

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from equivlab.groups import P4M, as_point_group, group_of
-from equivlab.nn import GroupConv2d
+from equivlab.nn import GroupConv2d, LiftingConv2d
 from equivlab.nn.planar.compiled import gain
 from tests.nn.planar.ways import needs_kernel
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
+LIFTING = re.compile(r"(P4M?|[CD]8) (\d) channels to (\d+) fields k(\d) stride (\d) (\d+)² b(\d+)")
 LAYER = re.compile(r"(P4M?|[CD]8) (\d+) fields k(\d) stride (\d) (\d+)² b(\d+)")
 
 
@@ -31,6 +32,8 @@ def test_large_inputs_and_small_ones(
     assert layer.route(x) == "conv2d: too small to gain"
     with torch.no_grad():
         assert layer.route(x) == "kernel"
+    lift, image = LiftingConv2d(P4M, 1, 8, 5), torch.randn(16, 1, 28, 28)
+    assert lift.route(image) == ("kernel" if short else "conv2d: too small to gain")
 
 
 def taken(what: str, learning: bool, short: bool) -> bool:
@@ -67,3 +70,22 @@ def test_with_vectors_of_512_bits_nothing_is_taken_that_was_slower() -> None:
     ]
     assert len(found) > 180
     assert max(found) <= 1.05
+
+
+def test_of_the_lifting_layers_none_is_taken_that_was_slower() -> None:
+    """With vectors of 256 bits; with longer ones none was measured, and none is taken."""
+    with (RESULTS / "compiled-kernel-table-lifting.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    medians = []
+    for row in rows:
+        words = LIFTING.fullmatch(row["what"])
+        assert words is not None
+        group = as_point_group(group_of(words[1]), "the table")
+        ins, outs, k, stride, side, batch = (int(words[n]) for n in range(2, 8))
+        shape, frame = torch.Size((batch, ins, side, side)), (stride, 2 * (k // 2) - k)
+        given = (group, shape, outs, k, frame, row["use"] == "both")
+        assert not gain._pays(*given, False)
+        if gain._pays(*given, True):
+            medians.append(float(row["kernel over ordinary way"].split()[0]))
+    assert (len(rows), len(medians)) == (2432, 792)
+    assert max(medians) < 1

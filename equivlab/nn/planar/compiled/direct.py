@@ -42,21 +42,35 @@ def out_size(size: int, kernel_size: int, geometry: Geometry) -> int:
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
 
 
-def problem_of(shape: tuple[int, ...], outs: int, kernel_size: int, geometry: Geometry) -> Problem:
+def problem_of(
+    shape: tuple[int, ...], outs: int, order: int, kernel_size: int, geometry: Geometry
+) -> Problem:
     """The sizes of a convolution of maps of this shape, for the kernel."""
-    return _problem(shape, outs, kernel_size, geometry, most_threads())
+    return _problem(shape, outs, order, kernel_size, geometry, most_threads())
 
 
 @lru_cache(maxsize=512)
 def _problem(
-    shape: tuple[int, ...], outs: int, kernel_size: int, geometry: Geometry, _: int
+    shape: tuple[int, ...], outs: int, order: int, kernel_size: int, geometry: Geometry, _: int
 ) -> Problem:
     # The last number is what `threads_for` goes by: another one, another problem.
-    batch, ins, order, height, width = shape
+    batch, ins, sheets, height, width = shape
     rows, columns = (out_size(size, kernel_size, geometry) for size in (height, width))
-    work = batch * rows * columns * ins * outs * (order * kernel_size) ** 2
-    numbers = (order, batch, ins, outs, height, width, kernel_size, *geometry, rows, columns)
-    return Problem(*numbers, threads_for(work), places=places(order, kernel_size))
+    work = batch * rows * columns * ins * sheets * outs * order * kernel_size**2
+    numbers = (
+        order,
+        sheets,
+        batch,
+        ins,
+        outs,
+        height,
+        width,
+        kernel_size,
+        *geometry,
+        rows,
+        columns,
+    )
+    return Problem(*numbers, threads_for(work), places=places(order, kernel_size, sheets == 1))
 
 
 def plain(x: Tensor) -> Tensor:
@@ -77,21 +91,23 @@ def run(
     return library().forward(problem, plain(x), matrices, shift, relu)
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, *geometry: int) -> Tensor:
-    """A group convolution."""
-    problem = problem_of(x.shape, len(weight), weight.shape[-1], geometry)  # type: ignore[arg-type]
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, order: int, *geometry: int) -> Tensor:
+    """A group convolution of ``(B, I, G, H, W)``, or of an image ``(B, I, 1, H, W)``."""
+    problem = problem_of(x.shape, len(weight), order, weight.shape[-1], geometry)  # type: ignore[arg-type]
     shift = None if bias is None else plain(bias)
     return library().convolve(problem, plain(x), plain(weight), shift)
 
 
 def correlate(x: Tensor, gradient: Tensor, kernel_size: int, *geometry: int) -> Tensor:
     """The gradient of `convolve` to its weights."""
-    problem = problem_of(x.shape, gradient.shape[1], kernel_size, geometry)  # type: ignore[arg-type]
+    outs, order = gradient.shape[1:3]
+    problem = problem_of(x.shape, outs, order, kernel_size, geometry)  # type: ignore[arg-type]
     return library().weight_gradient(problem, plain(x), plain(gradient))
 
 
 def convolve_adjoint(gradient: Tensor, weight: Tensor, padding: int, dilation: int) -> Tensor:
-    """The gradient of `convolve` to its input, with stride 1."""
-    ins, k = weight.shape[1] // gradient.shape[2], weight.shape[-1]
-    problem = problem_of(gradient.shape, ins, k, (1, padding, dilation))
+    """The gradient of `convolve` to its input, no image, with stride 1."""
+    order, k = gradient.shape[2], weight.shape[-1]
+    ins = weight.shape[1] // order
+    problem = problem_of(gradient.shape, ins, order, k, (1, padding, dilation))
     return library().convolve(problem, plain(gradient), plain(weight), adjoint=True)

@@ -29,6 +29,7 @@ class Finer:
         order: how many elements P4 or P4M has.
         copies: of its functions in one function on the group.
         maps: ``(|G|,)``, which map of a field stands where in those.
+        image: ``(1,)``, the one map of a channel of an image.
         back: ``(|G|,)``, the inverse of that.
     """
 
@@ -36,6 +37,7 @@ class Finer:
     copies: int
     maps: Tensor
     back: Tensor
+    image: Tensor
 
 
 @remembered()
@@ -45,7 +47,7 @@ def finer(group: PointGroup) -> Finer | None:
         return None
     parts = cosets(group, P4M if group.has_mirror else P4)
     maps = torch.tensor(parts).flatten()
-    return Finer(len(parts[0]), len(parts), maps, maps.argsort())
+    return Finer(len(parts[0]), len(parts), maps, maps.argsort(), torch.tensor([0]))
 
 
 def as_copies(x: Tensor, tables: Finer) -> Tensor:

@@ -8,7 +8,7 @@
 #define QUARTET 4 /* rows of a matrix that lie together: [rows/4][depth][4] */
 
 static Long matrices_of(const Problem *p) {
-    const Long depth = p->in * p->kernel * p->kernel;
+    const Long depth = p->in * p->count;
     return depth * (ones_of(p) * round_up(p->out, QUARTET) + 2 * round_up(2 * p->out, QUARTET));
 }
 
@@ -67,9 +67,9 @@ static void way_of(const Problem *p, const Cut *c, const Task *t, Long first, Lo
 
 static Long forward_room(const Problem *p) {
     const Cut c = forward_cut(p);
-    const Long depth = p->in * p->kernel * p->kernel;
+    const Long depth = p->in * p->count;
     const Long products = ones_of(p) * round_up(p->out, QUARTET) + rows_of(p) * round_up(2 * p->out, QUARTET);
-    return round_up(round_up(c.plane * p->group * p->in, 16) + (p->group * depth + products + p->group) * NR, 16);
+    return round_up(round_up(c.plane * p->sheets * p->in, 16) + (p->group * depth + products + p->group) * NR, 16);
 }
 
 /* Butterfly back, bias, and out of the panel into the maps. */
@@ -106,21 +106,21 @@ INLINE void forward(
     Long group, const Problem *p, const float *x, const float *matrices, const float *bias, int relu,
     float *out, float *scratch, Long number) {
     const Cut c = forward_cut(p);
-    const Long taps = p->kernel * p->kernel, depth = p->in * taps;
+    const Long taps = p->count, depth = p->in * taps;
     const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
     const Long rows1 = round_up(p->out, QUARTET), rows2 = round_up(2 * p->out, QUARTET);
     const Long area = p->rows * p->columns;
     const float *twos = matrices + one * rows1 * depth;
     Long offsets[8 * 121];
     Way way;
-    float *padded = scratch, *P = padded + round_up(c.plane * group * p->in, 16);
+    float *padded = scratch, *P = padded + round_up(c.plane * p->sheets * p->in, 16);
     float *Y = P + group * depth * NR, *turned = Y + (one * rows1 + rows * rows2) * NR;
     offsets_of(p, &c, offsets);
     const Task task = task_of(p, &c, number);
     pad_band(p, &c, &task, x, padded);
     float *band = out + task.image * p->out * group * area + task.first * p->columns;
     for (Long first = 0; first < task.pixels; first += NR) {
-        gather(group, padded, &c, offsets, p->in, taps, first, NR, P);
+        gather(group, padded, p->sheets * c.plane, offsets, p->in, taps, first, NR, P);
         for (Long j = 0; j < one; j++)
             product(matrices + j * rows1 * depth, P + j * depth * NR, Y + j * rows1 * NR, rows1, depth);
         for (Long a = 0; a < rows; a++)

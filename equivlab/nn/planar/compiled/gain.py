@@ -44,7 +44,8 @@ class Sizes(NamedTuple):
         kernel_size: side of the filters.
         stride: step in pixels.
         batch: images.
-        fields: of the input or of the output, whichever has fewer.
+        channels: of an image that is lifted, else 0.
+        fields: of the input or of the output, whichever has fewer; of an image's, the output.
         pixels: of an output map.
         work: multiplications of the ordinary way.
         learning: with gradients more is to be done that is not multiplying.
@@ -55,6 +56,7 @@ class Sizes(NamedTuple):
     kernel_size: int
     stride: int
     batch: int
+    channels: int
     fields: int
     pixels: int
     work: int
@@ -95,23 +97,27 @@ def _pays(
     tables = finer(group)
     if tables is None:
         return False
-    batch, ins, _, *sizes = shape
-    ins, outs, order = ins * tables.copies, outs * tables.copies, tables.order
+    lifts = len(shape) == 4
+    batch, ins, sizes = shape[0], shape[1] * (1 if lifts else tables.copies), shape[-2:]
+    outs, order = outs * tables.copies, tables.order
     stride, margins = frame
     rows, columns = ((size + margins) // stride + 1 for size in sizes)
     pixels = rows * columns
-    work = batch * pixels * ins * outs * (order * kernel_size) ** 2
+    work = batch * pixels * ins * outs * kernel_size**2 * order * (1 if lifts else order)
     given = Sizes(
         order == 8,
         tables.copies,
         kernel_size,
         stride,
         batch,
-        min(ins, outs),
+        ins if lifts else 0,
+        outs if lifts else min(ins, outs),
         pixels,
         work,
         learning,
     )
+    if lifts:
+        return short and _lifted_with_short_vectors(given)
     if tables.copies > 1:  # maps are sorted before and after, fewer filters are expanded
         return _copies_with_short_vectors(given) if short else _copies_with_long_vectors(given)
     return _with_short_vectors(given) if short else _with_long_vectors(given)
@@ -181,3 +187,15 @@ def _copies_with_short_vectors(s: Sizes) -> bool:
         return False
     least = 196 if s.learning and not s.mirrors else k * k
     return s.pixels >= least + (0 if s.mirrors else 1)
+
+
+def _lifted_with_short_vectors(s: Sizes) -> bool:
+    if s.kernel_size < 5:  # mostly moving of numbers, which the ordinary way does as well
+        return False
+    if s.copies == 1:
+        return s.fields >= 2
+    if s.learning:
+        many = s.pixels >= 196 and s.batch * s.pixels >= 784
+        return many and s.fields >= 8 * s.copies * s.channels
+    maps = s.fields * (8 if s.mirrors else 4)  # which are sorted afterwards
+    return s.batch < 8 and s.batch * s.pixels * maps <= 100_000

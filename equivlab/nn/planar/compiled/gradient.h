@@ -96,21 +96,21 @@ static Chunk chunk_of(const Problem *p, const Cut *c) {
     const Long wanted = least(most(131072 / (p->group * p->out), 256), BLOCK);
     const Long count = (all + wanted - 1) / wanted;
     chunk.pixels = round_up((all + count - 1) / count, LANES);
-    chunk.fields = most(least(98304 / (p->group * p->kernel * p->kernel * chunk.pixels), p->in), 1);
+    chunk.fields = most(least(98304 / (p->group * p->count * chunk.pixels), p->in), 1);
     chunk.step = round_up(c->stack * c->lines * c->line, LANES) + chunk.pixels + LANES;
     return chunk;
 }
 
 static Long sums_of(const Problem *p) {
-    return (ones_of(p) + 4) * p->out * p->in * p->kernel * p->kernel;
+    return (ones_of(p) + 4) * p->out * p->in * p->count;
 }
 
 static Long gradient_room(const Problem *p) {
     const Cut c = gradient_cut(p);
     const Chunk chunk = chunk_of(p, &c);
-    const Long gathered = p->group * chunk.fields * p->kernel * p->kernel * chunk.pixels;
+    const Long gathered = p->group * chunk.fields * p->count * chunk.pixels;
     const Long coefficients = p->group * (p->out * chunk.step + round_up(c.line, LANES));
-    return round_up(round_up(c.plane * p->group * p->in, 16) + gathered + coefficients, 16);
+    return round_up(round_up(c.plane * p->sheets * p->in, 16) + gathered + coefficients, 16);
 }
 
 /* Add what the tasks begin…end give to the gradients of the matrices, [one][out][depth] and
@@ -120,12 +120,12 @@ INLINE void weight_gradient(
     Long begin, Long end) {
     const Cut c = gradient_cut(p);
     const Chunk chunk = chunk_of(p, &c);
-    const Long taps = p->kernel * p->kernel, depth = p->in * taps;
+    const Long taps = p->count, depth = p->in * taps;
     const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
     const Long step = chunk.step;
     float *twos = sums + one * p->out * depth;
     Long offsets[8 * 121];
-    float *padded = scratch, *P = padded + round_up(c.plane * group * p->in, 16);
+    float *padded = scratch, *P = padded + round_up(c.plane * p->sheets * p->in, 16);
     float *G = P + group * chunk.fields * taps * chunk.pixels, *map = G + group * p->out * step;
     offsets_of(p, &c, offsets);
     for (Long number = begin; number < end; number++) {
@@ -136,7 +136,7 @@ INLINE void weight_gradient(
             const Long width = round_up(least(chunk.pixels, task.pixels - first), LANES);
             for (Long field = 0; field < p->in; field += chunk.fields) {
                 const Long fields = least(chunk.fields, p->in - field), part = fields * taps;
-                gather(group, padded + field * group * c.plane, &c, offsets, fields, taps, first, width, P);
+                gather(group, padded + field * p->sheets * c.plane, p->sheets * c.plane, offsets, fields, taps, first, width, P);
                 for (Long j = 0; j < one; j++)
                     correlate(G + j * p->out * step + first, step, P + j * part * width, width,
                               sums + j * p->out * depth + field * taps, depth, p->out, part, width);

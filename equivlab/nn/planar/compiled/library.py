@@ -32,14 +32,14 @@ class Problem(ctypes.Structure):
     """
 
     _fields_ = [
-        *((name, Long) for name in ("group", "batch", "ins", "outs", "height", "width")),
-        *((name, Long) for name in ("kernel", "stride", "padding", "dilation", "rows", "columns")),
-        ("threads", Long),
+        *((name, Long) for name in ("group", "sheets", "batch", "ins", "outs")),
+        *((name, Long) for name in ("height", "width", "kernel", "stride", "padding", "dilation")),
+        *((name, Long) for name in ("rows", "columns", "threads", "count")),
         ("taps", Pointer),
     ]
 
     def __init__(self, *sizes: int, places: Places) -> None:
-        super().__init__(*sizes, places.taps.data_ptr())
+        super().__init__(*sizes, places.taps.shape[1], places.taps.data_ptr())
         self.places = places
         self.out_shape = (self.batch, self.outs, self.group, self.rows, self.columns)
         self.address = ctypes.addressof(self)
@@ -78,7 +78,7 @@ class Library:
 
         Args:
             problem: the sizes of the convolution.
-            weight: ``(O, I·G, k, k)``, contiguous float32.
+            weight: ``(O, I·G, k, k)``, of an image ``(O, I, k, k)``, contiguous float32.
         """
         size = self._library.equivlab_matrices(problem.address)
         matrices = torch.empty(size, dtype=torch.float32, device="cpu")
@@ -89,7 +89,7 @@ class Library:
 
     def _layout(self, problem: Problem, weight: Tensor, adjoint: bool) -> tuple[int, int, int, int]:
         """Where the weights are, one filter after another, and the turned numbers in a filter."""
-        one = problem.group * problem.kernel**2  # numbers of a filter from field to field
+        one = problem.sheets * problem.kernel**2  # numbers of a filter from field to field
         row, column = (one, problem.outs * one) if adjoint else (problem.ins * one, one)
         table = problem.places.opposite if adjoint else problem.places.turned
         return weight.data_ptr(), row, column, table.data_ptr()
@@ -111,6 +111,8 @@ class Library:
         relu: bool = False,
     ) -> Tensor:
         """The convolution: ``(B, I, G, H, W)`` to ``(B, O, G, H', W')``, all contiguous float32.
+
+        Of an image ``(B, I, 1, H, W)``.
 
         Args:
             problem: the sizes of what follows.
@@ -162,14 +164,14 @@ class Library:
         return out
 
     def weight_gradient(self, problem: Problem, x: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient of the weights, ``(O, I·G, k, k)``.
+        """The gradient of the weights, ``(O, I·G, k, k)``, of an image ``(O, I, k, k)``.
 
         Args:
             problem: the sizes of the convolution.
             x: its input, contiguous float32.
             gradient: that of its output, contiguous float32.
         """
-        shape = (problem.outs, problem.ins * problem.group, problem.kernel, problem.kernel)
+        shape = (problem.outs, problem.ins * problem.sheets, problem.kernel, problem.kernel)
         weight = torch.empty(shape, dtype=torch.float32, device="cpu")
         pointers = (each.data_ptr() for each in (x, gradient, problem.places.turned, weight))
         room = self._room("gradient", problem)

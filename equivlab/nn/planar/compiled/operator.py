@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from equivlab.fields import RegularMaps
+from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import P4, P4M
 from equivlab.nn.planar.compiled.direct import (
     Geometry,
@@ -36,16 +36,26 @@ __all__ = ["group_conv", "group_conv_weight"]
 
 
 @remembered()
-def orbit(order: int, ins: int, kernel_size: int) -> Tensor:
-    """The `orbit_index` of filters on `ins` fields."""
-    return orbit_index(RegularMaps(P4 if order == 4 else P4M, ins), kernel_size)
+def orbit(order: int, sheets: int, ins: int, kernel_size: int) -> Tensor:
+    """The `orbit_index` of filters on `ins` fields, or channels of an image."""
+    kind = ScalarMaps if sheets == 1 else RegularMaps
+    return orbit_index(kind(P4 if order == 4 else P4M, ins), kernel_size)
 
 
 def group_conv(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, dilation: int
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    order: int,
+    stride: int,
+    padding: int,
+    dilation: int,
 ) -> Tensor:
-    """A group convolution of ``(B, I, G, H, W)`` with weights ``(O, I·G, k, k)``, float32, CPU."""
-    given = (x, weight, bias, stride, padding, dilation)
+    """A group convolution of ``(B, I, G, H, W)`` with weights ``(O, I·G, k, k)``, float32, CPU.
+
+    Or of an image ``(B, I, 1, H, W)`` with weights ``(O, I, k, k)``, to `order` orientations.
+    """
+    given = (x, weight, bias, order, stride, padding, dilation)
     if not at_hand(x, weight, bias):
         found: Tensor = torch.ops.equivlab.group_conv(*given)
         return found
@@ -54,9 +64,10 @@ def group_conv(
     return convolve(*given)
 
 
-def recorded(x: Tensor, weight: Tensor, bias: Tensor | None, *geometry: int) -> Tensor:
+def recorded(x: Tensor, weight: Tensor, bias: Tensor | None, order: int, *geometry: int) -> Tensor:
     """`group_conv` of tensors that are at hand, with a record for gradients."""
-    found: Tensor = _Convolution.apply(x, weight, bias, *geometry)  # type: ignore[no-untyped-call]
+    given = (x, weight, bias, order, *geometry)
+    found: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -75,15 +86,15 @@ def group_conv_weight(
 
 
 def input_gradient(
-    gradient: Tensor, weight: Tensor, size: tuple[int, int], geometry: Geometry
+    gradient: Tensor, weight: Tensor, size: tuple[int, ...], geometry: Geometry
 ) -> Tensor:
-    """The gradient of `group_conv` to its input, whose maps have `size`.
+    """The gradient of `group_conv` to its input, whose fields have `size`: ``(G or 1, H, W)``.
 
     With stride 1 it is a group convolution too. With others it would be one of maps that are
-    mostly zeros, which costs more than it saves, so the ordinary one is taken.
+    mostly zeros, which costs more than it saves, so the ordinary one is taken; for an image, too.
     """
     stride, padding, dilation = geometry
-    if stride > 1:
+    if stride > 1 or size[0] == 1:
         return _transposed(gradient, weight, size, geometry)
     rest = dilation * (weight.shape[-1] - 1) - padding
     if rest < 0:  # the frame of the output saw nothing but padding
@@ -95,24 +106,24 @@ def input_gradient(
     index = places(order, k).adjoint
     filters = weight.reshape(len(weight), -1, len(index)).index_select(2, index).transpose(0, 1)
     filters = filters.reshape(len(filters), -1, k, k)
-    return group_conv(gradient, filters, None, 1, rest, dilation)
+    return group_conv(gradient, filters, None, order, 1, rest, dilation)
 
 
 def _transposed(
-    gradient: Tensor, weight: Tensor, size: tuple[int, int], geometry: Geometry
+    gradient: Tensor, weight: Tensor, size: tuple[int, ...], geometry: Geometry
 ) -> Tensor:
     stride, padding, dilation = geometry
-    order, k = gradient.shape[2], weight.shape[-1]
-    index = orbit(order, weight.shape[1] // order, k)
+    order, k, sheets = gradient.shape[2], weight.shape[-1], size[0]
+    index = orbit(order, sheets, weight.shape[1] // sheets, k)
     bank = weight.reshape(len(weight), -1).index_select(1, index).reshape(-1, *weight.shape[1:])
-    spare = [(n + 2 * padding - dilation * (k - 1) - 1) % stride for n in size]
+    spare = [(n + 2 * padding - dilation * (k - 1) - 1) % stride for n in size[1:]]
     maps = gradient.reshape(len(gradient), -1, *gradient.shape[3:])
     found = F.conv_transpose2d(maps, bank, None, stride, padding, spare, 1, dilation)
-    return found.reshape(len(gradient), -1, order, *size)
+    return found.reshape(len(gradient), -1, *size)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, bias, *geometry = inputs
+    x, weight, bias, _, *geometry = inputs
     ctx.save_for_backward(x, weight)
     ctx.geometry, ctx.has_bias = tuple(geometry), bias is not None
 
@@ -121,12 +132,12 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     x, weight = ctx.saved_tensors
     to_x = to_weight = to_bias = None
     if ctx.needs_input_grad[0]:
-        to_x = input_gradient(gradient, weight, x.shape[-2:], ctx.geometry)
+        to_x = input_gradient(gradient, weight, x.shape[2:], ctx.geometry)
     if ctx.needs_input_grad[1]:
         to_weight = group_conv_weight(x, gradient, weight.shape[-1], *ctx.geometry)
     if ctx.has_bias and ctx.needs_input_grad[2]:
         to_bias = gradient.sum((0, 2, 3, 4))
-    return to_x, to_weight, to_bias, None, None, None
+    return to_x, to_weight, to_bias, None, None, None, None
 
 
 def _keep_weight(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -139,9 +150,9 @@ def _backward_weight(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
     x, gradient = ctx.saved_tensors
     to_x = to_gradient = None
     if ctx.needs_input_grad[0]:
-        to_x = input_gradient(gradient, upstream, x.shape[-2:], ctx.geometry)
+        to_x = input_gradient(gradient, upstream, x.shape[2:], ctx.geometry)
     if ctx.needs_input_grad[1]:
-        to_gradient = group_conv(x, upstream, None, *ctx.geometry)
+        to_gradient = group_conv(x, upstream, None, gradient.shape[2], *ctx.geometry)
     return to_x, to_gradient, None, None, None, None
 
 
@@ -169,18 +180,30 @@ class _Correlation(torch.autograd.Function):
 
 @torch.library.custom_op("equivlab::group_conv", mutates_args=())
 def _conv_operator(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, dilation: int
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    order: int,
+    stride: int,
+    padding: int,
+    dilation: int,
 ) -> Tensor:
-    return convolve(x, weight, bias, stride, padding, dilation)
+    return convolve(x, weight, bias, order, stride, padding, dilation)
 
 
 @_conv_operator.register_fake
 def _(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, dilation: int
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    order: int,
+    stride: int,
+    padding: int,
+    dilation: int,
 ) -> Tensor:
     k, geometry = weight.shape[-1], (stride, padding, dilation)
     sizes = [out_size(size, k, geometry) for size in x.shape[-2:]]
-    return x.new_empty((x.shape[0], weight.shape[0], x.shape[2], *sizes))
+    return x.new_empty((x.shape[0], weight.shape[0], order, *sizes))
 
 
 @torch.library.custom_op("equivlab::group_conv_weight", mutates_args=())

@@ -33,14 +33,16 @@ typedef int Bits __attribute__((vector_size(VB)));
 #define STORE(p, v) (*(Loose *)(p) = (Loose)(v))
 #define INLINE static inline __attribute__((always_inline))
 
-/* What is convolved with what. One image is f[i][h][row][column], so a field's maps are together. */
+/* What is convolved with what. One image is f[i][h][row][column], so a field's maps are together;
+   where it is lifted, h is 0 alone. */
 typedef struct {
-    Long group;                 /* 4 or 8 orientations */
+    Long group, sheets;         /* 4 or 8 orientations; as many maps in a field of the input, or 1 */
     Long batch, in, out;        /* images, fields in, fields out */
     Long height, width;         /* of the input */
     Long kernel, stride, padding, dilation;
     Long rows, columns;         /* of the output */
     Long threads;               /* that share the work, at most */
+    Long count;                 /* taps that are gathered; of an image's, one of those that turns carry to each other */
     const int *taps;            /* taps[h][d]: where tap d stands in the filter turned by h */
 } Problem;
 
@@ -71,7 +73,7 @@ static Cut cut_of(const Problem *p, Long step, Long waste, Long past) {
     const Long s = p->stride, span = p->dilation * (p->kernel - 1);
     /* With stride 1 the zeros before a line are those after the one above, too. */
     c.line = s == 1 ? most(p->width + p->padding, p->columns) : (p->width + 2 * p->padding + s - 1) / s;
-    const Long floats = p->group * p->in * c.line * s * s; /* of a line, all maps */
+    const Long floats = p->sheets * p->in * c.line * s * s; /* of a line, all maps */
     Long band = most(BAND / floats - span / s, 8);
     const Long share = (p->batch + 3 * p->threads - 1) / (3 * p->threads); /* images for a thread */
     if (p->threads > 1 && p->batch == 1) { /* a band for each: more would fill more panels in part */
@@ -119,12 +121,12 @@ static Task task_of(const Problem *p, const Cut *c, Long number) {
 
 /* offsets[d][h]: where tap d of orientation h is, counted from a pixel of the field's first plane. */
 static void offsets_of(const Problem *p, const Cut *c, Long *offsets) {
-    const Long s = p->stride, taps = p->kernel * p->kernel;
+    const Long s = p->stride, taps = p->count;
     for (Long d = 0; d < taps; d++)
         for (Long h = 0; h < p->group; h++) {
             const int tap = p->taps[h * taps + d];
             const Long y = tap / p->kernel * p->dilation, x = tap % p->kernel * p->dilation;
-            *offsets++ = h * c->plane + ((y % s) * s + x % s) * c->phase + y / s * c->line + x / s;
+            *offsets++ = (p->sheets > 1 ? h * c->plane : 0) + ((y % s) * s + x % s) * c->phase + y / s * c->line + x / s;
         }
 }
 
@@ -155,7 +157,7 @@ INLINE void pad_line(const Problem *p, const Cut *c, const float *row, Long line
 
 /* The rows that a task looks at, all fields and orientations, with zeros around. */
 static void pad_band(const Problem *p, const Cut *c, const Task *t, const float *x, float *padded) {
-    const Long maps = p->in * p->group, s = p->stride, size = c->lines * c->line;
+    const Long maps = p->in * p->sheets, s = p->stride, size = c->lines * c->line;
     const Long top = t->first * s - p->padding; /* the row of the image that is line 0 */
     const Long begin = least(most(-top, 0), c->reach); /* from this line to that one there are pixels */
     const Long end = most(least(p->height - top, c->reach), begin);
@@ -214,13 +216,14 @@ static void pad_band(const Problem *p, const Cut *c, const Task *t, const float 
 BUTTERFLIES(Vector, to_irreps, from_irreps)
 BUTTERFLIES(float, to_irreps_of_one, from_irreps_of_one)
 
-/* P[j][k][pixels]: coefficients of the gathered taps of `fields` fields, k = (field, tap). */
+/* P[j][k][pixels]: coefficients of the gathered taps of `fields` fields, k = (field, tap), whose
+   maps begin `next` floats apart. */
 INLINE void gather(
-    Long group, const float *padded, const Cut *c, const Long *offsets, Long fields, Long taps,
+    Long group, const float *padded, Long next, const Long *offsets, Long fields, Long taps,
     Long first, Long width, float *P) {
     const Long step = fields * taps * width;
     for (Long i = 0; i < fields; i++) {
-        const float *field = padded + i * group * c->plane + first;
+        const float *field = padded + i * next + first;
         for (Long d = 0; d < taps; d++) {
             const Long *place = offsets + d * group;
             for (Long x = 0; x < width; x += LANES) {

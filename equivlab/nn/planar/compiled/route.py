@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from equivlab.fields import RegularMaps
 from equivlab.groups import PointGroup
 from equivlab.nn.planar.compiled.direct import packed, problem_of, run
 from equivlab.nn.planar.compiled.finer import Finer, as_copies, as_fields, finer
@@ -55,20 +54,21 @@ def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
     if obstacle(layer, x, weight, bias) is not None:
         return None
     tables = _tables_of(layer.in_field.group)
-    x, padding = framed(layer, x)
+    lifts = x.dim() == 4
+    x, padding = framed(layer, x.unsqueeze(2) if lifts else x)
     geometry = (layer.stride, padding, layer.dilation)
     learning = _learns(x, weight, bias)
-    x = as_copies(x, tables)
+    x, maps = (x, tables.image) if lifts else (as_copies(x, tables), tables.maps)
     if bias is not None and tables.copies > 1:
         bias = bias.repeat_interleave(tables.copies)
     if learning:
-        filters = layer.filters_of(weight, tables.copies, tables.maps)
-        y = recorded(x, filters, bias, *geometry)
+        filters = layer.filters_of(weight, tables.copies, maps)
+        y = recorded(x, filters, bias, tables.order, *geometry)
         return as_fields(F.relu(y) if layer.rectified else y, tables)
     outs = layer.out_channels * tables.copies
-    problem = problem_of(x.shape, outs, layer.kernel_size, geometry)
+    problem = problem_of(x.shape, outs, tables.order, layer.kernel_size, geometry)
     matrices = layer.matrices.recall(
-        weight, lambda seen: packed(problem, layer.filters_of(seen, tables.copies, tables.maps))
+        weight, lambda seen: packed(problem, layer.filters_of(seen, tables.copies, maps))
     )
     return as_fields(run(problem, x, matrices, bias, layer.rectified), tables)
 
@@ -105,8 +105,6 @@ def obstacle(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
 def _of_the_layer(layer: Convolution) -> str | None:
     if load() is None:
         return "no compiled kernel"
-    if not isinstance(layer.in_field, RegularMaps):
-        return "lifting: no multiplication to spare"
     if finer(layer.in_field.group) is None:
         return f"{layer.in_field.group}: has no quarter turns of square pixels"
     if layer.groups != 1:

@@ -11,7 +11,7 @@
 /* The two-dimensional block of P4 has two numbers (x, y): its rows are (x, y) and (-y, x). */
 INLINE void pack_of(
     Long group, const Problem *p, const float *weight, Long row, Long column, const int *places, float *matrices) {
-    const Long taps = p->kernel * p->kernel, depth = p->in * taps, one = group == 8 ? 4 : 2;
+    const Long taps = p->count, depth = p->in * taps, one = group == 8 ? 4 : 2;
     const Long rows1 = round_up(p->out, QUARTET);
     float *twos = matrices + one * rows1 * depth;
     memset(matrices, 0, sizeof(float) * matrices_of(p)); /* the rows that fill a last quartet */
@@ -26,7 +26,7 @@ INLINE void pack_of(
             const float *filter = weight + o * row + k / taps * column;
             const int *place = places + k % taps * group;
             float a[8], r[8];
-            for (Long u = 0; u < group; u++) a[u] = filter[place[u]];
+            for (Long u = 0; u < group; u++) a[u] = place[u] < 0 ? 0 : filter[place[u]];
             to_irreps_of_one(group, a, r);
             for (Long j = 0; j < one; j++) first[(j * rows1 * depth) + k * QUARTET] = r[j] / group;
             const float *block = r + one, scale = 2.0f / group;
@@ -48,7 +48,7 @@ static void pack(
 
 /* Gradients of the matrices, [one][out][depth] and [2·out][2·depth], to those of the weights. */
 INLINE void unpack_of(Long group, const Problem *p, const float *sums, const int *places, float *weight) {
-    const Long taps = p->kernel * p->kernel, depth = p->in * taps, one = group == 8 ? 4 : 2;
+    const Long taps = p->count, depth = p->in * taps, one = group == 8 ? 4 : 2;
     const float *twos = sums + one * p->out * depth, scale = 2.0f / group;
     for (Long o = 0; o < p->out; o++)
         for (Long k = 0; k < depth; k++) {
@@ -61,9 +61,10 @@ INLINE void unpack_of(Long group, const Problem *p, const float *sums, const int
                 r[2] = (x[0] + y[depth]) * scale, r[3] = (x[depth] - y[0]) * scale;
             }
             from_irreps_of_one(group, r, a);
-            float *filter = weight + (o * p->in + k / taps) * group * taps;
+            float *filter = weight + (o * p->in + k / taps) * p->sheets * p->kernel * p->kernel;
             const int *place = places + k % taps * group;
-            for (Long u = 0; u < group; u++) filter[place[u]] = a[u];
+            for (Long u = 0; u < group; u++)
+                if (place[u] >= 0) filter[place[u]] = a[u];
         }
 }
 

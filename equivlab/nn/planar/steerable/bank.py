@@ -61,14 +61,14 @@ class SteerableOrbit:
         """The first `count` orientations of each filter only, its maps in another order.
 
         Args:
-            weight: coefficients ``(O, I·|G|, N)``.
+            weight: coefficients ``(O, I·A, N)``.
             index: as in `expand`.
             basis: as in `expand`.
             count: how many orientations.
-            order: ``(|G|,)``, which map of a field comes where.
+            order: ``(A,)``, which map of a field comes where.
 
         Returns:
-            ``(O·count, I·|G|, k, k)``.
+            ``(O·count, I·A, k, k)``.
         """
-        maps = index.view(len(order), -1, len(order))[:count, :, order].flatten()
+        maps = index.view(len(basis), -1, len(order))[:count, :, order].flatten()
         return self.expand(weight, maps, basis[:count])
