@@ -18,6 +18,7 @@ import torch
 import hatch_build
 from equivlab import processor
 from equivlab.nn.planar.compiled import library
+from equivlab.nn.planar.compiled.finer import finer_by_size
 from equivlab.nn.planar.compiled.library import Library, Problem
 from equivlab.nn.planar.compiled.places import places
 from tests.nn.planar.ways import never
@@ -48,7 +49,8 @@ def works(path: Path) -> bool:
     kernel = Library(path)
     torch.manual_seed(0)
     x, weight = torch.randn(1, 2, 8, 5, 5), torch.randn(3, 16, 1, 1)
-    problem = Problem(8, 8, 1, 2, 3, 5, 5, 1, 1, 0, 1, 5, 5, 1, places=places(8, 1))
+    sizes = (8, 8, 1, 2, 3, 5, 5, 1, 1, 0, 1, 5, 5, 1)
+    problem = Problem(*sizes, places=places(8, 1), finer=finer_by_size(8, 8))
     found = kernel.forward(problem, x, kernel.pack(problem, weight), None)
     first = torch.einsum("oi,ihyx->oyx", weight[..., 0, 0], x[0].flatten(0, 1)[:, None])
     return torch.allclose(found[0, :, 0], first, atol=1e-5)
@@ -186,12 +188,17 @@ static void together(void (*work)(void *), void *job, unsigned threads, unsigned
     for (unsigned n = 1; n < threads; n++) pthread_join(others[n], NULL);
 }
 int main(void) {
-    int taps[8 * 49], places[49 * 8];
+    int taps[8 * 49], places[49 * 8], maps[16];
     double sum = 0;
     for (Long n = 0; n < 2 * 4 * 3 * 2 * 3 * 5; n += 7) {
         Long group = n % 2 ? 8 : 4, k = n / 2 % 4 * 2 + 1, s = n / 8 % 3 + 1, d = n / 24 % 2 + 1;
         Long pad = n / 48 % 3 * 2, out = n / 144 * 3 + 1, in = 4 - n % 4, batch = 1 + n % 11;
         Long height = d * (k - 1) + 1 + n % 7, width = d * (k - 1) + 1 + n % 29;
+        /* Some are of a finer group: two fields are one, whose maps take turns. */
+        Long copies = n % 4 == 3 ? 2 : 1;
+        in *= copies, out *= copies;
+        for (Long t = 0; t < copies * group; t++)
+            maps[t] = (int)(t % group * copies + t / group);
         Long rows = (height + 2 * pad - d * (k - 1) - 1) / s + 1;
         Long columns = (width + 2 * pad - d * (k - 1) - 1) / s + 1;
         /* Some are images: one map in a field, half the taps, and not all numbers are there. */
@@ -201,7 +208,7 @@ int main(void) {
         for (Long t = 0; t < group * count; t++)
             places[t] = sheets == 1 && t % 4 ? -1 : (int)(one - 1 - t % one);
         Problem p = {group, sheets, batch, in, out, height, width, k, s, pad, d, rows, columns,
-                     1 + n % 3, count, taps};
+                     1 + n % 3, count, taps, copies, maps};
         Long filters = out * in * one, area = batch * group * rows * columns;
         float *x = noise(batch * in * sheets * height * width), *y = noise(out * area);
         float *weight = noise(filters), *change = noise(filters), *bias = noise(out);

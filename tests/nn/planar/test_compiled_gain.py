@@ -87,5 +87,5 @@ def test_of_the_lifting_layers_none_is_taken_that_was_slower() -> None:
         assert not gain._pays(*given, False)
         if gain._pays(*given, True):
             medians.append(float(row["kernel over ordinary way"].split()[0]))
-    assert (len(rows), len(medians)) == (2432, 792)
+    assert (len(rows), len(medians)) == (2432, 992)
     assert max(medians) < 1

@@ -6,11 +6,13 @@ from functools import lru_cache
 
 from torch import Tensor
 
+from equivlab.nn.planar.compiled.finer import finer_by_size
 from equivlab.nn.planar.compiled.library import Library, Problem, load
 from equivlab.nn.planar.compiled.places import places
 from equivlab.processor import most_threads, threads_for
 
 __all__ = [
+    "Elements",
     "Geometry",
     "convolve",
     "convolve_adjoint",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 Geometry = tuple[int, int, int]  # stride, padding, dilation
+Elements = tuple[int, int]  # of the group, and of P4 or P4M, over which it lies
 
 
 def library() -> Library:
@@ -43,34 +46,32 @@ def out_size(size: int, kernel_size: int, geometry: Geometry) -> int:
 
 
 def problem_of(
-    shape: tuple[int, ...], outs: int, order: int, kernel_size: int, geometry: Geometry
+    shape: tuple[int, ...], outs: int, group: Elements, kernel_size: int, geometry: Geometry
 ) -> Problem:
-    """The sizes of a convolution of maps of this shape, for the kernel."""
-    return _problem(shape, outs, order, kernel_size, geometry, most_threads())
+    """The sizes of a convolution of maps of this shape to `outs` fields, for the kernel."""
+    return _problem(shape, outs, group, kernel_size, geometry, most_threads())
 
 
 @lru_cache(maxsize=512)
 def _problem(
-    shape: tuple[int, ...], outs: int, order: int, kernel_size: int, geometry: Geometry, _: int
+    shape: tuple[int, ...],
+    outs: int,
+    group: Elements,
+    kernel_size: int,
+    geometry: Geometry,
+    _: int,
 ) -> Problem:
     # The last number is what `threads_for` goes by: another one, another problem.
     batch, ins, sheets, height, width = shape
+    tables = finer_by_size(*group)
+    outs *= tables.copies
+    if sheets > 1:
+        ins, sheets = ins * tables.copies, tables.order
     rows, columns = (out_size(size, kernel_size, geometry) for size in (height, width))
-    work = batch * rows * columns * ins * sheets * outs * order * kernel_size**2
-    numbers = (
-        order,
-        sheets,
-        batch,
-        ins,
-        outs,
-        height,
-        width,
-        kernel_size,
-        *geometry,
-        rows,
-        columns,
-    )
-    return Problem(*numbers, threads_for(work), places=places(order, kernel_size, sheets == 1))
+    work = batch * rows * columns * ins * sheets * outs * tables.order * kernel_size**2
+    sizes = (tables.order, sheets, batch, ins, outs, height, width, kernel_size, *geometry)
+    stand = places(tables.order, kernel_size, sheets == 1)
+    return Problem(*sizes, rows, columns, threads_for(work), places=stand, finer=tables)
 
 
 def plain(x: Tensor) -> Tensor:
@@ -91,23 +92,28 @@ def run(
     return library().forward(problem, plain(x), matrices, shift, relu)
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, order: int, *geometry: int) -> Tensor:
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, elements: int, order: int, *geometry: int
+) -> Tensor:
     """A group convolution of ``(B, I, G, H, W)``, or of an image ``(B, I, 1, H, W)``."""
-    problem = problem_of(x.shape, len(weight), order, weight.shape[-1], geometry)  # type: ignore[arg-type]
+    outs = len(weight) * order // elements
+    problem = problem_of(x.shape, outs, (elements, order), weight.shape[-1], geometry)  # type: ignore[arg-type]
     shift = None if bias is None else plain(bias)
     return library().convolve(problem, plain(x), plain(weight), shift)
 
 
-def correlate(x: Tensor, gradient: Tensor, kernel_size: int, *geometry: int) -> Tensor:
+def correlate(x: Tensor, gradient: Tensor, order: int, kernel_size: int, *geometry: int) -> Tensor:
     """The gradient of `convolve` to its weights."""
-    outs, order = gradient.shape[1:3]
-    problem = problem_of(x.shape, outs, order, kernel_size, geometry)  # type: ignore[arg-type]
+    outs, elements = gradient.shape[1:3]
+    problem = problem_of(x.shape, outs, (elements, order), kernel_size, geometry)  # type: ignore[arg-type]
     return library().weight_gradient(problem, plain(x), plain(gradient))
 
 
-def convolve_adjoint(gradient: Tensor, weight: Tensor, padding: int, dilation: int) -> Tensor:
+def convolve_adjoint(
+    gradient: Tensor, weight: Tensor, order: int, padding: int, dilation: int
+) -> Tensor:
     """The gradient of `convolve` to its input, no image, with stride 1."""
-    order, k = gradient.shape[2], weight.shape[-1]
-    ins = weight.shape[1] // order
-    problem = problem_of(gradient.shape, ins, order, k, (1, padding, dilation))
+    elements, k = gradient.shape[2], weight.shape[-1]
+    ins = weight.shape[1] // elements
+    problem = problem_of(gradient.shape, ins, (elements, order), k, (1, padding, dilation))
     return library().convolve(problem, plain(gradient), plain(weight), adjoint=True)

@@ -79,25 +79,26 @@ INLINE void finish(
     const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
     const Long rows1 = round_up(p->out, QUARTET), rows2 = round_up(2 * p->out, QUARTET);
     const Long area = p->rows * p->columns;
-    for (Long o = 0; o < p->out; o++, band += group * area) {
-        const float shift = bias ? bias[o] : 0.0f;
+    for (Long o = 0; o < p->out; o++) {
+        const float shift = bias ? bias[o / p->copies] : 0.0f;
+        Long maps[8];
+        maps_of(p, o, maps);
         for (Long v = 0; v < NV; v++) {
             Vector r[8], a[8];
             for (Long j = 0; j < one; j++) r[j] = LOAD(Y + (j * rows1 + o) * NR + LANES * v);
             for (Long j = 0; j < 2 * rows; j++)
                 r[one + j] = LOAD(Y + (one * rows1 + j / 2 * rows2 + j % 2 * p->out + o) * NR + LANES * v);
             from_irreps(group, r, a);
-            const Long whole = way->whole[v], step = whole < 0 ? NR : area;
-            float *to = whole < 0 ? turned + LANES * v : band + whole;
+            const Long whole = way->whole[v];
             for (Long h = 0; h < group; h++) {
                 Vector y = a[h] + shift;
                 if (relu) y = (Vector)(~(y <= 0) & (Bits)y); /* NaN stays NaN */
-                STORE(to + h * step, y);
+                STORE(whole < 0 ? turned + h * NR + LANES * v : band + maps[h] * area + whole, y);
             }
         }
         for (Long n = 0; n < way->count; n++)
             for (Long h = 0; h < group; h++)
-                copy(band + h * area + way->pieces[n].to, turned + h * NR + way->pieces[n].from, way->pieces[n].count);
+                copy(band + maps[h] * area + way->pieces[n].to, turned + h * NR + way->pieces[n].from, way->pieces[n].count);
     }
 }
 

@@ -44,7 +44,6 @@ class Sizes(NamedTuple):
         kernel_size: side of the filters.
         stride: step in pixels.
         batch: images.
-        channels: of an image that is lifted, else 0.
         fields: of the input or of the output, whichever has fewer; of an image's, the output.
         pixels: of an output map.
         work: multiplications of the ordinary way.
@@ -56,7 +55,6 @@ class Sizes(NamedTuple):
     kernel_size: int
     stride: int
     batch: int
-    channels: int
     fields: int
     pixels: int
     work: int
@@ -110,7 +108,6 @@ def _pays(
         kernel_size,
         stride,
         batch,
-        ins if lifts else 0,
         outs if lifts else min(ins, outs),
         pixels,
         work,
@@ -118,7 +115,7 @@ def _pays(
     )
     if lifts:
         return short and _lifted_with_short_vectors(given)
-    if tables.copies > 1:  # maps are sorted before and after, fewer filters are expanded
+    if tables.copies > 1:  # fewer filters are expanded
         return _copies_with_short_vectors(given) if short else _copies_with_long_vectors(given)
     return _with_short_vectors(given) if short else _with_long_vectors(given)
 
@@ -195,7 +192,6 @@ def _lifted_with_short_vectors(s: Sizes) -> bool:
     if s.copies == 1:
         return s.fields >= 2
     if s.learning:
-        many = s.pixels >= 196 and s.batch * s.pixels >= 784
-        return many and s.fields >= 8 * s.copies * s.channels
-    maps = s.fields * (8 if s.mirrors else 4)  # which are sorted afterwards
-    return s.batch < 8 and s.batch * s.pixels * maps <= 100_000
+        return s.pixels >= 196 and s.fields >= 2 * s.copies
+    maps = s.fields * (8 if s.mirrors else 4)
+    return s.pixels >= 49 and s.batch * s.pixels * maps <= 250_000

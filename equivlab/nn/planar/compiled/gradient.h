@@ -68,11 +68,13 @@ INLINE void spread(
     const Long area = p->rows * p->columns, width = round_up(c->line, LANES);
     memset(G, 0, sizeof(float) * group * p->out * step);
     memset(map, 0, sizeof(float) * group * width);
-    for (Long o = 0; o < p->out; o++)
+    Long maps[8];
+    for (Long o = 0; o < p->out; o++) {
+        maps_of(p, o, maps);
         for (Long n = 0; n < t->images; n++)
             for (Long y = 0; y < t->height; y++) {
-                const float *row = gradient + ((t->image + n) * p->out + o) * group * area + (t->first + y) * p->columns;
-                for (Long h = 0; h < group; h++) copy(map + h * width, row + h * area, p->columns);
+                const float *row = gradient + (t->image + n) * p->out * group * area + (t->first + y) * p->columns;
+                for (Long h = 0; h < group; h++) copy(map + h * width, row + maps[h] * area, p->columns);
                 /* The last vector of a line may reach into the next one, which is written after it. */
                 float *to = G + o * step + (n * c->lines + y) * c->line;
                 for (Long x = 0; x < p->columns; x += LANES) {
@@ -82,6 +84,7 @@ INLINE void spread(
                     for (Long j = 0; j < group; j++) STORE(to + j * p->out * step + x, r[j]);
                 }
             }
+    }
 }
 
 /* How much is summed at once: pixels, so that the gradient's coefficients of them fill half a

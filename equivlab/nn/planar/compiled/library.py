@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from equivlab.nn.planar.compiled.finer import Finer
 from equivlab.nn.planar.compiled.places import Places
 from equivlab.processor import best_build, parallel, scratch
 
@@ -26,6 +27,7 @@ class Problem(ctypes.Structure):
 
     Attributes:
         places: the tables that it points into.
+        finer: those of the group.
         out_shape: ``(B, O, G, H', W')``.
         address: of itself.
         rooms: floats to work in, for each operator that was asked.
@@ -36,12 +38,17 @@ class Problem(ctypes.Structure):
         *((name, Long) for name in ("height", "width", "kernel", "stride", "padding", "dilation")),
         *((name, Long) for name in ("rows", "columns", "threads", "count")),
         ("taps", Pointer),
+        ("copies", Long),
+        ("maps", Pointer),
     ]
 
-    def __init__(self, *sizes: int, places: Places) -> None:
-        super().__init__(*sizes, places.taps.shape[1], places.taps.data_ptr())
-        self.places = places
-        self.out_shape = (self.batch, self.outs, self.group, self.rows, self.columns)
+    def __init__(self, *sizes: int, places: Places, finer: Finer) -> None:
+        taps, maps = places.taps, finer.maps
+        rest = (taps.shape[1], taps.data_ptr(), finer.copies, maps.data_ptr())
+        super().__init__(*sizes, *rest)
+        self.places, self.finer = places, finer
+        fields = self.outs // finer.copies
+        self.out_shape = (self.batch, fields, maps.numel(), self.rows, self.columns)
         self.address = ctypes.addressof(self)
         self.rooms: dict[str, int] = {}
 
@@ -112,7 +119,7 @@ class Library:
     ) -> Tensor:
         """The convolution: ``(B, I, G, H, W)`` to ``(B, O, G, H', W')``, all contiguous float32.
 
-        Of an image ``(B, I, 1, H, W)``.
+        Of an image ``(B, I, 1, H, W)``. The fields are those of the finer group, if it is one.
 
         Args:
             problem: the sizes of what follows.

@@ -27,6 +27,7 @@ from equivlab.nn.planar.compiled.direct import (
     correlate,
     out_size,
 )
+from equivlab.nn.planar.compiled.finer import finer_by_size
 from equivlab.nn.planar.compiled.places import places
 from equivlab.nn.planar.filterbank import orbit_index
 from equivlab.processor import at_hand
@@ -46,6 +47,7 @@ def group_conv(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    elements: int,
     order: int,
     stride: int,
     padding: int,
@@ -53,9 +55,11 @@ def group_conv(
 ) -> Tensor:
     """A group convolution of ``(B, I, G, H, W)`` with weights ``(O, I·G, k, k)``, float32, CPU.
 
-    Or of an image ``(B, I, 1, H, W)`` with weights ``(O, I, k, k)``, to `order` orientations.
+    Or of an image ``(B, I, 1, H, W)`` with weights ``(O, I, k, k)``. The group has so many
+    `elements` and lies over P4 (`order` 4) or P4M (8), see `finer`; the weights have a row for each
+    coset, and their maps are sorted by cosets.
     """
-    given = (x, weight, bias, order, stride, padding, dilation)
+    given = (x, weight, bias, elements, order, stride, padding, dilation)
     if not at_hand(x, weight, bias):
         found: Tensor = torch.ops.equivlab.group_conv(*given)
         return found
@@ -64,18 +68,26 @@ def group_conv(
     return convolve(*given)
 
 
-def recorded(x: Tensor, weight: Tensor, bias: Tensor | None, order: int, *geometry: int) -> Tensor:
+def recorded(
+    x: Tensor, weight: Tensor, bias: Tensor | None, elements: int, order: int, *geometry: int
+) -> Tensor:
     """`group_conv` of tensors that are at hand, with a record for gradients."""
-    given = (x, weight, bias, order, *geometry)
+    given = (x, weight, bias, elements, order, *geometry)
     found: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
     return found
 
 
 def group_conv_weight(
-    x: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int, dilation: int
+    x: Tensor,
+    gradient: Tensor,
+    order: int,
+    kernel_size: int,
+    stride: int,
+    padding: int,
+    dilation: int,
 ) -> Tensor:
     """The gradient of `group_conv` to its weights, from that of its output."""
-    given = (x, gradient, kernel_size, stride, padding, dilation)
+    given = (x, gradient, order, kernel_size, stride, padding, dilation)
     if not at_hand(x, gradient):
         found: Tensor = torch.ops.equivlab.group_conv_weight(*given)
         return found
@@ -86,7 +98,7 @@ def group_conv_weight(
 
 
 def input_gradient(
-    gradient: Tensor, weight: Tensor, size: tuple[int, ...], geometry: Geometry
+    gradient: Tensor, weight: Tensor, size: tuple[int, ...], order: int, geometry: Geometry
 ) -> Tensor:
     """The gradient of `group_conv` to its input, whose fields have `size`: ``(G or 1, H, W)``.
 
@@ -95,65 +107,72 @@ def input_gradient(
     """
     stride, padding, dilation = geometry
     if stride > 1 or size[0] == 1:
-        return _transposed(gradient, weight, size, geometry)
+        return _transposed(gradient, weight, size, order, geometry)
     rest = dilation * (weight.shape[-1] - 1) - padding
     if rest < 0:  # the frame of the output saw nothing but padding
         gradient = gradient[..., -rest:rest, -rest:rest]
         rest = 0
     if not torch.is_grad_enabled() and at_hand(gradient, weight):
-        return convolve_adjoint(gradient, weight, rest, dilation)
-    order, k = gradient.shape[2], weight.shape[-1]
+        return convolve_adjoint(gradient, weight, order, rest, dilation)
+    k = weight.shape[-1]
     index = places(order, k).adjoint
     filters = weight.reshape(len(weight), -1, len(index)).index_select(2, index).transpose(0, 1)
     filters = filters.reshape(len(filters), -1, k, k)
-    return group_conv(gradient, filters, None, order, 1, rest, dilation)
+    return group_conv(gradient, filters, None, gradient.shape[2], order, 1, rest, dilation)
 
 
 def _transposed(
-    gradient: Tensor, weight: Tensor, size: tuple[int, ...], geometry: Geometry
+    gradient: Tensor, weight: Tensor, size: tuple[int, ...], order: int, geometry: Geometry
 ) -> Tensor:
     stride, padding, dilation = geometry
-    order, k, sheets = gradient.shape[2], weight.shape[-1], size[0]
+    tables, k = finer_by_size(gradient.shape[2], order), weight.shape[-1]
+    sheets = 1 if size[0] == 1 else order
     index = orbit(order, sheets, weight.shape[1] // sheets, k)
+    if tables.copies > 1:
+        gradient = gradient.index_select(2, tables.maps)
     bank = weight.reshape(len(weight), -1).index_select(1, index).reshape(-1, *weight.shape[1:])
     spare = [(n + 2 * padding - dilation * (k - 1) - 1) % stride for n in size[1:]]
     maps = gradient.reshape(len(gradient), -1, *gradient.shape[3:])
     found = F.conv_transpose2d(maps, bank, None, stride, padding, spare, 1, dilation)
-    return found.reshape(len(gradient), -1, *size)
+    found = found.reshape(len(gradient), -1, *size)
+    if tables.copies > 1 and sheets > 1:
+        found = found.index_select(2, tables.maps.argsort())
+    return found
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, bias, _, *geometry = inputs
+    x, weight, bias, _, order, *geometry = inputs
     ctx.save_for_backward(x, weight)
-    ctx.geometry, ctx.has_bias = tuple(geometry), bias is not None
+    ctx.order, ctx.geometry, ctx.has_bias = order, tuple(geometry), bias is not None
 
 
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     x, weight = ctx.saved_tensors
     to_x = to_weight = to_bias = None
     if ctx.needs_input_grad[0]:
-        to_x = input_gradient(gradient, weight, x.shape[2:], ctx.geometry)
+        to_x = input_gradient(gradient, weight, x.shape[2:], ctx.order, ctx.geometry)
     if ctx.needs_input_grad[1]:
-        to_weight = group_conv_weight(x, gradient, weight.shape[-1], *ctx.geometry)
+        given = (ctx.order, weight.shape[-1], *ctx.geometry)
+        to_weight = group_conv_weight(x, gradient, *given)
     if ctx.has_bias and ctx.needs_input_grad[2]:
         to_bias = gradient.sum((0, 2, 3, 4))
-    return to_x, to_weight, to_bias, None, None, None, None
+    return to_x, to_weight, to_bias, None, None, None, None, None
 
 
 def _keep_weight(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, gradient, _, *geometry = inputs
+    x, gradient, order, _, *geometry = inputs
     ctx.save_for_backward(x, gradient)
-    ctx.geometry = tuple(geometry)
+    ctx.order, ctx.geometry = order, tuple(geometry)
 
 
 def _backward_weight(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
     x, gradient = ctx.saved_tensors
     to_x = to_gradient = None
     if ctx.needs_input_grad[0]:
-        to_x = input_gradient(gradient, upstream, x.shape[2:], ctx.geometry)
+        to_x = input_gradient(gradient, upstream, x.shape[2:], ctx.order, ctx.geometry)
     if ctx.needs_input_grad[1]:
-        to_gradient = group_conv(x, upstream, None, gradient.shape[2], *ctx.geometry)
-    return to_x, to_gradient, None, None, None, None
+        to_gradient = group_conv(x, upstream, None, gradient.shape[2], ctx.order, *ctx.geometry)
+    return to_x, to_gradient, None, None, None, None, None
 
 
 class _Convolution(torch.autograd.Function):
@@ -183,12 +202,13 @@ def _conv_operator(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    elements: int,
     order: int,
     stride: int,
     padding: int,
     dilation: int,
 ) -> Tensor:
-    return convolve(x, weight, bias, order, stride, padding, dilation)
+    return convolve(x, weight, bias, elements, order, stride, padding, dilation)
 
 
 @_conv_operator.register_fake
@@ -196,6 +216,7 @@ def _(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
+    elements: int,
     order: int,
     stride: int,
     padding: int,
@@ -203,22 +224,36 @@ def _(
 ) -> Tensor:
     k, geometry = weight.shape[-1], (stride, padding, dilation)
     sizes = [out_size(size, k, geometry) for size in x.shape[-2:]]
-    return x.new_empty((x.shape[0], weight.shape[0], order, *sizes))
+    outs = weight.shape[0] * order // elements
+    return x.new_empty((x.shape[0], outs, elements, *sizes))
 
 
 @torch.library.custom_op("equivlab::group_conv_weight", mutates_args=())
 def _weight_operator(
-    x: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int, dilation: int
+    x: Tensor,
+    gradient: Tensor,
+    order: int,
+    kernel_size: int,
+    stride: int,
+    padding: int,
+    dilation: int,
 ) -> Tensor:
-    return correlate(x, gradient, kernel_size, stride, padding, dilation)
+    return correlate(x, gradient, order, kernel_size, stride, padding, dilation)
 
 
 @_weight_operator.register_fake
 def _(
-    x: Tensor, gradient: Tensor, kernel_size: int, stride: int, padding: int, dilation: int
+    x: Tensor,
+    gradient: Tensor,
+    order: int,
+    kernel_size: int,
+    stride: int,
+    padding: int,
+    dilation: int,
 ) -> Tensor:
+    rows = gradient.shape[1] * gradient.shape[2] // order
     maps = x.shape[1] * x.shape[2]
-    return x.new_empty((gradient.shape[1], maps, kernel_size, kernel_size))
+    return x.new_empty((rows, maps, kernel_size, kernel_size))
 
 
 def _one_by_one(operator: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, int]]:

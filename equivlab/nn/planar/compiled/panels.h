@@ -44,6 +44,8 @@ typedef struct {
     Long threads;               /* that share the work, at most */
     Long count;                 /* taps that are gathered; of an image's, one of those that turns carry to each other */
     const int *taps;            /* taps[h][d]: where tap d stands in the filter turned by h */
+    Long copies;                /* fields here that are one field of a finer group */
+    const int *maps;            /* maps[copy][h]: which of the maps of that field this is */
 } Problem;
 
 /* How an image is cut into bands of output rows, so that a padded band stays in the cache. Small
@@ -56,6 +58,13 @@ typedef struct {
     Long reach;                 /* input rows that a band of output rows looks at */
     Long lines;                 /* how many of each phase those are */
 } Cut;
+
+/* Where the maps of a field lie in memory, one for each orientation. */
+INLINE void maps_of(const Problem *p, Long field, Long *maps) {
+    const Long copy = field % p->copies;
+    for (Long h = 0; h < p->group; h++)
+        maps[h] = (field - copy) * p->group + p->maps[copy * p->group + h];
+}
 
 static Long round_up(Long n, Long step) { return (n + step - 1) / step * step; }
 static Long least(Long a, Long b) { return a < b ? a : b; }
@@ -161,11 +170,14 @@ static void pad_band(const Problem *p, const Cut *c, const Task *t, const float 
     const Long top = t->first * s - p->padding; /* the row of the image that is line 0 */
     const Long begin = least(most(-top, 0), c->reach); /* from this line to that one there are pixels */
     const Long end = most(least(p->height - top, c->reach), begin);
+    Long sources[8];
     for (Long map = 0; map < maps; map++) {
+        if (p->sheets > 1 && map % p->group == 0) maps_of(p, map / p->group, sources);
+        const Long source = p->sheets > 1 ? sources[map % p->group] : map;
         float *plane = padded + map * c->plane;
         if (s > 1) memset(plane, 0, sizeof(float) * c->plane);
         for (Long n = 0; n < t->images; n++, plane += size) {
-            const float *row = x + (((t->image + n) * maps + map) * p->height + top + begin) * p->width;
+            const float *row = x + (((t->image + n) * maps + source) * p->height + top + begin) * p->width;
             if (s > 1) {
                 for (Long line = begin; line < end; line++, row += p->width) pad_line(p, c, row, line, plane);
                 continue;

@@ -15,7 +15,7 @@ from torch.autograd import forward_ad
 
 from equivlab.groups import PointGroup
 from equivlab.nn.planar.compiled.direct import packed, problem_of, run
-from equivlab.nn.planar.compiled.finer import Finer, as_copies, as_fields, finer
+from equivlab.nn.planar.compiled.finer import Finer, finer
 from equivlab.nn.planar.compiled.gain import Layer, pays
 from equivlab.nn.planar.compiled.library import load
 from equivlab.nn.planar.compiled.operator import recorded
@@ -53,24 +53,21 @@ def convolve(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
     """
     if obstacle(layer, x, weight, bias) is not None:
         return None
-    tables = _tables_of(layer.in_field.group)
+    group, tables = layer.in_field.group, _tables_of(layer.in_field.group)
     lifts = x.dim() == 4
     x, padding = framed(layer, x.unsqueeze(2) if lifts else x)
     geometry = (layer.stride, padding, layer.dilation)
-    learning = _learns(x, weight, bias)
-    x, maps = (x, tables.image) if lifts else (as_copies(x, tables), tables.maps)
-    if bias is not None and tables.copies > 1:
-        bias = bias.repeat_interleave(tables.copies)
-    if learning:
+    maps = tables.image if lifts else tables.maps
+    if _learns(x, weight, bias):
         filters = layer.filters_of(weight, tables.copies, maps)
-        y = recorded(x, filters, bias, tables.order, *geometry)
-        return as_fields(F.relu(y) if layer.rectified else y, tables)
-    outs = layer.out_channels * tables.copies
-    problem = problem_of(x.shape, outs, tables.order, layer.kernel_size, geometry)
+        y = recorded(x, filters, bias, group.order, tables.order, *geometry)
+        return F.relu(y) if layer.rectified else y
+    elements = (group.order, tables.order)
+    problem = problem_of(x.shape, layer.out_channels, elements, layer.kernel_size, geometry)
     matrices = layer.matrices.recall(
         weight, lambda seen: packed(problem, layer.filters_of(seen, tables.copies, maps))
     )
-    return as_fields(run(problem, x, matrices, bias, layer.rectified), tables)
+    return run(problem, x, matrices, bias, layer.rectified)
 
 
 def _tables_of(group: PointGroup) -> Finer:
