@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from equivlab.data.sets.classes import class_labels
 from equivlab.fields import scalar_maps
 from equivlab.groups import P4M, P6M, PointGroup
 from equivlab.training.evaluate import predict
@@ -46,7 +47,7 @@ class AccuracyVsAngle(TurnedPictures):
         networks: one to four, by name; each takes ``(B, C, H, H)`` and gives scores ``(B, K)``.
         images: ``(N, C, H, H)``, ``(N, H, H)``, or a list of pictures; see `as_images`. For
             networks on hexagons ``(N, C, 2R + 1, 2R + 1)``, from `equivlab.projection.to_hexagons`.
-        labels: the class of each, integers ``(N,)``.
+        labels: the class of each, whole numbers ``(N,)`` or ``(N, 1)``.
         classes: their names; by default the numbers.
         shown: how many of the images, from the first, can be seen.
         steps: angles in a full turn, a multiple of 4.
@@ -213,26 +214,13 @@ def _check_progress(progress: object) -> None:
 
 
 def _as_labels(labels: Tensor, count: int) -> Tensor:
-    """Labels as `torch.long` on the CPU."""
+    """Labels ``(N,)`` as `torch.long` on the CPU."""
     if not isinstance(labels, Tensor):
         raise TypeError(
             f"AccuracyVsAngle takes labels as a tensor; got {type(labels).__name__}. Convert "
             "them: torch.as_tensor(labels)"
         )
-    shape = tuple(labels.shape)
-    if labels.is_floating_point() or shape != (count,):
-        remedies = {(count, 1): " Take labels[:, 0]", (count,): " Take labels.long()"}
-        one_hot = " Take labels.argmax(1)" if labels.dim() == 2 and len(labels) == count else ""
-        raise ValueError(
-            f"AccuracyVsAngle takes integer labels ({count},), one for each image; got "
-            f"{labels.dtype} {shape}.{remedies.get(shape, one_hot)}"
-        )
-    y = labels.detach().cpu().long()
-    if int(y.min()) < 0 or int(y.max()) >= MOST_CLASSES:
-        raise ValueError(
-            f"Labels are 0 to {MOST_CLASSES - 1}; got {int(y.min())} to {int(y.max())}."
-        )
-    return y
+    return class_labels(labels.detach(), count, MOST_CLASSES).cpu()
 
 
 def _check(networks: Mapping[str, nn.Module], shown: int, steps: int) -> None:

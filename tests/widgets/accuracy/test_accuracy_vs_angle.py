@@ -148,6 +148,16 @@ class Lost(nn.Module):
 X, Y = torch.zeros(3, 1, 28, 28), torch.tensor([0, 1, 2])
 
 
+@pytest.mark.parametrize("labels", [Y[:, None], Y.float(), Y.to(torch.uint8)[:, None]])
+def test_labels_as_a_column_or_of_another_dtype(labels: Tensor) -> None:
+    torch.manual_seed(0)
+    networks = {"a": plain()}
+    wanted = AccuracyVsAngle(networks, X, Y, steps=4, progress=False)
+    widget = AccuracyVsAngle(networks, X, labels, steps=4, progress=False)
+    assert widget._spec["labels"] == [0, 1, 2]
+    assert widget.curves["a"].tolist() == wanted.curves["a"].tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "kind", "words"),
     [
@@ -164,9 +174,11 @@ X, Y = torch.zeros(3, 1, 28, 28), torch.tensor([0, 1, 2])
             r"the same images; 'a' takes hexagons \(P6\) and 'b' square pixels \(P4\)",
         ),
         (({"a": S2Conv(1, 1, 8, 8)}, X, Y), {}, ValueError, "SO3 acts on something else"),
-        (({"a": plain()}, X, Y[:2]), {}, ValueError, r"labels \(3,\).*got torch\.int64 \(2,\)"),
-        (({"a": plain()}, X, Y.float()), {}, ValueError, r"integer labels.*got torch\.float32"),
-        (({"a": plain()}, X, Y - 1), {}, ValueError, "got -1 to 1"),
+        (({"a": plain()}, X, Y[:2]), {}, ValueError, r"each of the 3 images; got \(2,\)"),
+        (({"a": plain()}, X, Y + 0.5), {}, ValueError, r"numbers of classes.*got 0\.5"),
+        (({"a": plain()}, X, Y - 1), {}, ValueError, "0 to 255; got -1"),
+        (({"a": plain()}, X, Y + 254), {}, ValueError, "0 to 255; got 256"),
+        (({"a": plain()}, X, nn.functional.one_hot(Y)), {}, ValueError, r"by labels\.argmax\(1\)"),
         (({"a": plain()}, X, Y + 9), {}, ValueError, "a tells 10 classes apart; .* go up to 11"),
         (({"a": nn.Conv2d(1, 2, 3)}, X, Y), {}, ValueError, r"a must give scores \(B, K\)"),
         (({"a": Lost()}, X, Y), {}, ValueError, "a gives scores that are NaN"),
