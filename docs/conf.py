@@ -49,15 +49,34 @@ html_domain_indices = False
 html_copy_source = False
 
 
-def inline_formula(self, node: nodes.math) -> None:
+# What TeX sets apart or together by itself, and a browser does not.
+FUNCTION, GAP = "<mi>(?:sin|cos|exp|log)</mi>", '<mspace width="0.17em"></mspace>'
+SPACED = (
+    (rf"({FUNCTION})(?!<mo[^>]*>&#x00028;|</)", rf"\1{GAP}"),  # cos x, but cos(x)
+    (rf"(</m(?:i|n|sub|sup|subsup)>|&#x00029;</mo>)(?={FUNCTION})", rf"\1{GAP}"),  # a cos x
+    # After = ( , or an arrow a minus is a sign.
+    (r"(&#x(?:0003D|00028|0002C|021A6);</mo>)<mo>&#x02212;", r'\1<mo form="prefix">&#x02212;'),
+    (r"<mo([^>]*)>&#x0007C;", r'<mo\1 lspace="0" rspace="0">&#x0007C;'),  # bars of a modulus
+)
+
+
+def as_mathml(formula: str, display: str = "inline") -> str:
     """A formula as MathML, which a browser draws by itself: no script, no network."""
-    self.body.append(convert(node.astext()))
+    drawn: str = convert(formula, display=display)
+    for pattern, words in SPACED:
+        drawn = re.sub(pattern, words, drawn)
+    return drawn
+
+
+def inline_formula(self, node: nodes.math) -> None:
+    """A formula within a line."""
+    self.body.append(as_mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def display_formula(self, node: nodes.math_block) -> None:
     """The same on a line of its own."""
-    self.body.append(f"<div class='math'>{convert(node.astext(), display='block')}</div>")
+    self.body.append(f"<div class='math'>{as_mathml(node.astext(), 'block')}</div>")
     raise nodes.SkipNode
 
 
@@ -116,7 +135,10 @@ def readable_signature(app, what: str, name: str, obj, options, given, returned)
 
 
 def whole_sentences(app, what: str, name: str, obj, options, lines: list[str]) -> None:
-    """What stands before a colon is no type: types are in signatures alone."""
+    """What stands before a colon is no type: types are in signatures alone, or short."""
+    for n, line in enumerate(lines):
+        if line.startswith(":vartype "):
+            lines[n] = re.sub(r"(?:\w+\.)+(?=\w)", "", line)
     for mark, home in ((":rtype: ", ":returns: "), (":type: ", "")):
         types = [n for n, line in enumerate(lines) if line.startswith(mark)]
         homes = [n for n, line in enumerate(lines) if line and line.startswith(home)]
@@ -125,8 +147,15 @@ def whole_sentences(app, what: str, name: str, obj, options, lines: list[str]) -
             lines[homes[0]] = f"{home}{said}: {lines[homes[0]].removeprefix(home)}"
 
 
+def no_alias(app, what: str, name: str, obj, skip: bool, options) -> bool | None:
+    """Whether to leave out what says only that it is another name, as fields of tuples do."""
+    alias = (getattr(obj, "__doc__", "") or "").startswith("Alias for field")
+    return True if alias or (what == "class" and isinstance(obj, type)) else None
+
+
 def setup(app) -> None:
     """Formulas as MathML, no private class, and signatures that can be read."""
+    app.connect("autodoc-skip-member", no_alias)
     app.connect("autodoc-process-bases", public_bases)
     app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-process-docstring", whole_sentences, priority=600)  # after napoleon

@@ -22,7 +22,7 @@ POLE = 1e-12  # sin β below this: only α + γ (or α − γ) is determined, an
 
 
 class RotationGroup:
-    """The group SO(3); use the instance [`SO3`][equivlab.so3.SO3]."""
+    """The group SO(3); use the instance `SO3`."""
 
     name = "SO3"
 

@@ -35,6 +35,8 @@ MODULES = (
 )
 # A badge is a picture from elsewhere; on the site a word does.
 BADGE = re.compile(r"\[!\[(Binder|Colab)\]\(.*?\)\]\((.*?)\)")
+# How a notebook unfolds a solution; a page says it on the bar itself.
+DOTS = re.compile(r"\s+\(click on the bar with three dots\)")
 FOLD = {"code_prompt_show": "Show a solution", "code_prompt_hide": "Hide the solution"}
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TITLE = re.compile(r"(?:title|label|suptitle\()=?\"([^\"{]+)\"")
@@ -74,6 +76,7 @@ def lay_out(source: Path, widgets: Callable[[Path], Widgets], rooms: Sequence[st
             if cell.cell_type == "markdown":
                 cell.source = BADGE.sub(r"[Open this notebook on \1](\2)", cell.source)
                 cell.source = cell.source.replace(") [Open this", ") · [Open this")
+                cell.source = DOTS.sub("", cell.source)
                 part = (HEADING.findall(cell.source) or [part])[-1]
             elif cell.outputs:
                 cell.metadata["mystnb"] = {"image": {"alt": alternative(cell, part)}}

@@ -98,7 +98,10 @@ def law_errors(
     out_field: object = None,
     output: Looking = None,
 ) -> dict[str, float]:
-    """The relative error of the law for each element, by its name; arguments as there."""
+    """The relative error of the law for each element, by its name.
+
+    Arguments and errors as `assert_equivariant`, which compares these with its tolerance.
+    """
     inputs, named = split(x)
     group = group or _group_of(layer, in_field)
     look = look_at(output)

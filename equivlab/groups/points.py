@@ -37,9 +37,9 @@ QUARTER_TURN = math.pi / 2
 class PointGroup:
     """A finite group of turns about a centre, and perhaps of mirrors.
 
-    Use the instances [`P4`][equivlab.groups.P4] and [`P4M`][equivlab.groups.P4M] of Cohen &
-    Welling, *Group Equivariant Convolutional Networks* (ICML 2016), section 4, `P6` and `P6M` of
-    Hoogeboom et al., *HexaConv* (ICLR 2018), or make one by `Cyclic` and `Dihedral`.
+    Use the instances `P4` and `P4M` of Cohen & Welling, *Group Equivariant Convolutional Networks*
+    (ICML 2016), section 4, `P6` and `P6M` of Hoogeboom et al., *HexaConv* (ICLR 2018), or make one
+    by `Cyclic` and `Dihedral`.
 
     Attributes:
         name: of the group, as in ``'P4M'``.

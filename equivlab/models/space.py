@@ -178,8 +178,8 @@ class PlainCNN3d(nn.Module):
         widths: channels after each convolution; ``EQUAL_PARAMETERS`` by default, ``EQUAL_WIDTH``
             for as many channels as the steerable network.
         kernel_sizes: of the convolutions.
-        dropout: as there.
-        size: as there.
+        dropout: as of `SteerableCNN3d`.
+        size: as of `SteerableCNN3d`.
         device: where it lives.
         dtype: of its parameters.
 

@@ -2,7 +2,7 @@
 
 A signal of bandwidth ``b`` on the sphere is sampled at ``2b`` colatitudes
 ``β_j = π(2j + 1)/4b`` and ``2b`` longitudes ``α_k = 2πk/2b``; one on SO(3) at ``2b`` angles
-``γ_k`` as well. With the weights of [`quadrature_weights`][equivlab.sphere.grid] the mean of
+``γ_k`` as well. With the weights of `quadrature_weights` the mean of
 every polynomial of degree below ``2b`` is exact (Driscoll & Healy 1994; Kostelec & Rockmore
 2008, SOFT).
 

@@ -162,6 +162,25 @@ def test_the_glossary_can_be_linked_and_formulas_are_drawn_without_scripts(site:
     assert Page((site / "notebooks" / "03_sphere.html").read_text(encoding="utf-8")).formulas > 10
 
 
+@pytest.mark.slow
+def test_formulas_are_spaced_as_tex_does(site: Path) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in site.glob("notebooks/*.html")]
+    text = "".join(re.findall("<math.*?</math>", "".join(pages)))
+    assert "<mi>cos</mi><mspace" in text
+    assert not re.search(r"<mi>(?:sin|cos)</mi><m[in]>", text)  # cos x
+    assert not re.search(r"</m(?:i|n|sub|sup)><mi>(?:sin|cos)</mi>", text)  # a cos x
+    assert '&#x0003D;</mo><mo form="prefix">&#x02212;' in text  # m = -1
+    assert "&#x0003D;</mo><mo>&#x02212;" not in text
+
+
+@pytest.mark.slow
+def test_what_only_a_notebook_has_is_not_told_on_a_page(site: Path) -> None:
+    source = (ROOT / "notebooks" / "02_group_convolution.ipynb").read_text(encoding="utf-8")
+    assert "the bar with three dots" in source
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("notebooks/*.html")}
+    assert [name for name, page in pages.items() if "three dots" in page] == []
+
+
 @in_browser
 def test_the_cheat_sheet_can_be_printed_on_one_page(site: Path) -> None:
     links = Page((site / "docs" / "cheat-sheet.html").read_text(encoding="utf-8")).links
@@ -257,6 +276,7 @@ def test_every_docstring_of_the_reference_is_read_without_a_warning() -> None:
         text = str(napoleon.GoogleDocstring(text, config, what=what, name=name))
         docutils.core.publish_doctree(text, settings_overrides=settings)
         read += 1
+        faults += [f"{name}: a link in Markdown"] if "`][" in text else []
         faults += [f"{name}: {said.getvalue()}"] if said.getvalue() else []
     assert read > 400
     assert faults == []
@@ -267,7 +287,8 @@ def test_the_reference_shows_no_makeshift_of_the_tools(site: Path) -> None:
     pages = {path.stem: path.read_text(encoding="utf-8") for path in site.glob("docs/api/*.html")}
     text = {name: html.unescape(re.sub("<[^>]+>", "", page)) for name, page in pages.items()}
     assert set(ROOMS) <= set(text)
-    for words in ("(*args", "<factory>", "~torch", "dtype[float64]]", "Bases: object"):
+    makeshifts = ("(*args", "<factory>", "~torch", "dtype[float64]]", "Bases: object")
+    for words in (*makeshifts, "Alias for field", "(torch.Tensor", "fields.base"):
         assert [name for name, each in text.items() if words in each] == []
     assert "Return type" not in "".join(text.values())
     assert "RotateImage(model: Module, images: Any, " in text["widgets"]
