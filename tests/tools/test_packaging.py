@@ -225,6 +225,22 @@ def test_only_the_release_and_the_site_may_ask_for_tokens() -> None:
             assert set(job.get("needs", "").split()) <= set(workflow["jobs"])
 
 
+def test_workflows_call_what_there_is() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(" ".join(re.findall(r"^([a-z][a-z -]*):(?!=)", makefile, re.MULTILINE)).split())
+    called: dict[str, set[str]] = {}
+    for path in [*(ROOT / ".github/workflows").glob("*.yml"), ROOT / ".ci/run"]:
+        text = path.read_text()
+        called[path.stem] = set(re.findall(r"(?:run: |exec |&& )make ([\w-]+)", text))
+        assert called[path.stem] <= targets, path.name
+        modules = re.findall(r"-m (tools\.\w+)", text)
+        files = [f"{module.replace('.', '/')}.py" for module in modules]
+        files += re.findall(r"\btools/\w+\.py", text)
+        assert [name for name in files if not (ROOT / name).is_file()] == []
+    assert called["site"] == {"course", "docs"}
+    assert called["test"] == called["run"] == {"test"}
+
+
 def test_on_the_index_every_link_of_the_readme_is_an_address(wheel: Path) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     there = f"{PROJECT['urls']['Source']}/%s/v{equivlab.__version__}/"
