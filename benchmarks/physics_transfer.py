@@ -117,10 +117,11 @@ def learn(a: argparse.Namespace) -> None:
     for fraction in a.fractions:
         for seed in a.seeds:
             what = f"{name.replace(':', '_')}-{a.start}-{a.network}-{fraction:g}of-seed{seed}"
-            folder = RUNS / f"transfer-{what}"
+            folder = RUNS / f"{'at-once' if a.at_once else 'transfer'}-{what}"
             row = {"target": name, "start": a.start, "network": a.network}
             row |= {"labels": fraction, "seed": seed}
-            if (folder / "result.json").exists() or (key(row) in done and not a.again):
+            known = key(row) in done and not (a.again or a.at_once)
+            if known or (folder / "result.json").exists():
                 continue
             sets = sets or target_sets(a.target, a.per_class)
             found = one(a, sets, fraction, seed, folder)
@@ -138,7 +139,8 @@ def one(
     # An epoch is a pass over the images, or several: each network takes that many steps or more.
     passes = max(1, -(-a.steps * batch_size // (EPOCHS * len(chosen))))
     recipe = Recipe(EPOCHS, batch_size, a.lr, seed=seed)
-    plan = schedule_for(len(chosen), len(train.classes or ()))
+    classes = len(train.classes or ())
+    plan = schedule_for(10**6 if a.at_once else len(chosen), classes)
     started, prepare = a.start != "scratch", Preparation(STEPS)
     if started:
         renew_norms(model, [prepare(train.images[some]) for some in chosen.split(50)][:20])
@@ -205,6 +207,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=120, help="at least")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--width", type=int, default=8, help="of a new network")
+    parser.add_argument("--at-once", action="store_true", help="nothing is held back; no row")
     parser.add_argument("--again", action="store_true", help="also what has a row")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()

@@ -10,7 +10,7 @@ from equivlab.transfer.staging import stages
 
 __all__ = ["FEW", "Schedule", "schedule_for"]
 
-FEW = 40  # images of a class, below which the early stages are held back
+FEW = 10  # images of a class, below which the early stages are held back
 
 
 @dataclass(frozen=True)

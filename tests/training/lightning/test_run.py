@@ -148,8 +148,12 @@ def test_two_processes_are_one(tmp_path: Path, norm: bool, swa: float | None) ->
     one, weights = go(tmp_path / "one", recipe, norm=norm, swa=swa)
     machine = Machine("cpu", 2, strategy="ddp_fork", sync_norms=norm)
     two, same = go(tmp_path / "two", recipe, machine, norm=norm, swa=swa)
-    close = 1e-3 if norm else 1e-5  # AdamW divides small gradients by small numbers
+    # AdamW divides small gradients by small numbers, and norms of a few steps magnify the rest.
+    close = 3e-3 if norm else 1e-5
+    pair = 1e-3 if norm else 0.0  # of 40 scores two may change places: 1/(3 · 13 · 27)
     for row, other in zip(one.curve, two.curve, strict=True):
+        areas = row.pop("val_auc"), other.pop("val_auc")
+        assert areas[0] == pytest.approx(areas[1], rel=close, abs=pair)
         assert row == pytest.approx(other, rel=close)
     for name, value in weights.items():
         assert torch.allclose(same[name].double(), value.double(), atol=close), name
