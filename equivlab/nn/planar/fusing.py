@@ -126,7 +126,8 @@ def _fold(conv: PlanarConv, norm: GroupBatchNorm) -> bool:
     weight, bias = conv.weight, conv.bias
     if bias is not None:
         shift = shift + scale * bias.double()
-    scaled = (weight.double() * scale.view(-1, 1, 1, 1)).to(weight.dtype)
+    of_each = scale.view(-1, *[1] * (weight.dim() - 1))  # filters are pixels, cells or harmonics
+    scaled = (weight.double() * of_each).to(weight.dtype)
     conv.weight = nn.Parameter(scaled, weight.requires_grad)
     conv.bias = nn.Parameter(shift.to(weight.dtype), weight.requires_grad)
     return True

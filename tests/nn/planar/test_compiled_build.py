@@ -74,6 +74,18 @@ def test_the_own_compiler_makes_every_build(folder: Path) -> None:
 
 @known
 @needs_compiler
+def test_a_build_of_other_sources_is_not_called(folder: Path) -> None:
+    """It would read the sizes of a problem where they are not: the ordinary way is taken."""
+    header = folder / "panels.h"
+    text = header.read_text(encoding="utf-8")
+    assert "    Long copies;" in text
+    header.write_text(text.replace("    Long copies;", "    Long more, copies;"), encoding="utf-8")
+    with pytest.raises(OSError, match=r"other sources: python hatch_build\.py"):
+        Library(runnable(hatch_build.compile_kernel(folder)))
+
+
+@known
+@needs_compiler
 @pytest.mark.parametrize("changed", ["kernel.c", "panels.h"])
 def test_a_build_older_than_its_source_is_made_again(folder: Path, changed: str) -> None:
     first, *_ = hatch_build.compile_kernel(folder)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from equivlab.groups import P4, P4M, PointGroup
+from equivlab.groups import P4, P4M, P6, P6M, Cyclic, Dihedral, PointGroup
 from equivlab.models import P4CNN, ResNet18
 from equivlab.nn import GroupBatchNorm, GroupConv2d, GroupPool, LiftingConv2d, fuse
 from equivlab.transfer import to_plain
-from tests.laws import assert_law, relative
+from tests.laws import assert_law, relative, sample
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def used(model: nn.Module) -> nn.Module:
+def used(model: Network) -> Network:
     """A network whose norms have kept and learned something, in `eval()`."""
     draw = torch.Generator().manual_seed(0)
     for module in model.modules():
@@ -60,7 +63,19 @@ def test_the_same_function_in_fewer_steps(group: PointGroup, bias: bool, affine:
     assert all(torch.equal(model.state_dict()[name], kept) for name, kept in before.items())
 
 
-def used_block(group: PointGroup, bias: bool = True, affine: bool = True) -> nn.Module:
+@pytest.mark.parametrize("group", [Cyclic(8), Dihedral(8), P6, P6M], ids=str)
+@pytest.mark.parametrize("bias", [True, False])
+def test_filters_of_harmonics_and_of_cells(group: PointGroup, bias: bool) -> None:
+    model = used_block(group, bias)
+    x = sample(model[0].in_field, 15, torch.float32)
+    fused = fuse(model)
+    assert layers(fused).count(nn.Identity) == 4
+    with torch.no_grad():
+        assert relative(fused(x), model(x)) <= 2e-6
+    assert relative(fused(x), model(x)) <= 2e-6
+
+
+def used_block(group: PointGroup, bias: bool = True, affine: bool = True) -> nn.Sequential:
     torch.manual_seed(0)
     return used(block(group, bias=bias, affine=affine))
 

@@ -93,6 +93,9 @@ PUBLIC const char *equivlab_compiler(void) {
 #endif
 }
 
+/* Bytes of a `Problem`: another number, and the build is older or newer than who calls it. */
+PUBLIC Long equivlab_problem(void) { return sizeof(Problem); }
+
 /* Floats that the weights need in the basis of the representations, and that the operators work in. */
 PUBLIC Long equivlab_matrices(const Problem *p) { return matrices_of(p); }
 PUBLIC Long equivlab_forward_scratch(const Problem *p) { return p->threads * forward_room(p); }

@@ -67,6 +67,7 @@ class Library:
         self._library = library = ctypes.CDLL(str(path))
         for name, gives, takes in (
             ("compiler", ctypes.c_char_p, []),
+            ("problem", Long, []),
             ("matrices", Long, [Pointer]),
             ("forward_scratch", Long, [Pointer]),
             ("convolve_scratch", Long, [Pointer]),
@@ -78,6 +79,8 @@ class Library:
         ):
             function = getattr(library, f"equivlab_{name}")
             function.restype, function.argtypes = gives, takes
+        if library.equivlab_problem() != ctypes.sizeof(Problem):
+            raise OSError(f"{path} was compiled from other sources: python hatch_build.py")
         self.compiler = library.equivlab_compiler().decode()
 
     def pack(self, problem: Problem, weight: Tensor) -> Tensor:
