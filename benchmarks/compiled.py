@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 import equivlab
 from equivlab.data.lenses import lens_recipe, simulate
-from equivlab.groups import P4, P4M, as_point_group, group_of
+from equivlab.groups import P4, P4M, PointGroup, as_point_group, group_of
 from equivlab.models import P4CNN, ResNet18
 from equivlab.nn import GroupConv2d, LiftingConv2d, fuse
 from equivlab.nn.planar.compiled import route
@@ -121,41 +121,38 @@ def evaluation_calls(model: nn.Module, x: Tensor) -> Calls:
     return {"conv2d": without(call), "kernel": call, "fused": quick}
 
 
-def table_calls(names: list[str]) -> Iterator[tuple[str, str, Calls]]:
-    """Layers of all sizes, both ways."""
-    route.pays = lambda *_: True
-    groups = [as_point_group(group_of(name), "--group") for name in names]
-    cases = [
-        (group, *kind, size, batch)
-        for group in groups
-        for kind, size, batch in product(
-            KINDS if group in (P4, P4M) else FINER_KINDS, (3, 7, 14, 28), (1, 16)
-        )
-    ]
-    for group, kernel, stride, fields, size, batch in cases:
-        for count in fields:
-            label = f"{group} {count} fields k{kernel} stride {stride} {size}² b{batch}"
-            layer = GroupConv2d(group, count, count, kernel, stride, kernel // 2)
-            x = torch.randn(batch, count, group.order, size, size)
-            evaluate = torch.no_grad()(lambda layer=layer, x=x: layer(x))
-            for use, call in (("unchanged", evaluate), ("both", both_ways(layer, x))):
-                yield label, use, {"conv2d": without(call), "kernel": call}
+Layers = Iterator[tuple[str, nn.Module, Tensor]]  # what it is, the layer, its input
 
 
-def lifting_calls(names: list[str]) -> Iterator[tuple[str, str, Calls]]:
-    """Layers that lift images, both ways."""
-    route.pays = lambda *_: True
-    groups = [as_point_group(group_of(name), "--group") for name in names]
+def group_layers(groups: list[PointGroup]) -> Layers:
+    """Layers from fields to as many."""
+    for group in groups:
+        kinds = KINDS if group in (P4, P4M) else FINER_KINDS
+        for (kernel, stride, fields), size, batch in product(kinds, (3, 7, 14, 28), (1, 16)):
+            for count in fields:
+                label = f"{group} {count} fields k{kernel} stride {stride} {size}² b{batch}"
+                layer = GroupConv2d(group, count, count, kernel, stride, kernel // 2)
+                yield label, layer, torch.randn(batch, count, group.order, size, size)
+
+
+def lifting_layers(groups: list[PointGroup]) -> Layers:
+    """Layers that lift images."""
     kinds = product(groups, IMAGE_KINDS, (7, 14, 28, 56), (1, 16), (1, 3))
     for group, (kernel, stride, fields), size, batch, channels in kinds:
         for count in fields:
             what = f"{channels} channels to {count} fields"
             label = f"{group} {what} k{kernel} stride {stride} {size}² b{batch}"
             layer = LiftingConv2d(group, channels, count, kernel, stride, kernel // 2)
-            x = torch.randn(batch, channels, size, size)
-            evaluate = torch.no_grad()(lambda layer=layer, x=x: layer(x))
-            for use, call in (("unchanged", evaluate), ("both", both_ways(layer, x, leaf=False))):
-                yield label, use, {"conv2d": without(call), "kernel": call}
+            yield label, layer, torch.randn(batch, channels, size, size)
+
+
+def table_calls(layers: Layers, leaf: bool) -> Iterator[tuple[str, str, Calls]]:
+    """Layers both ways, with gradients to their input where it is a `leaf`."""
+    route.pays = lambda *_: True
+    for label, layer, x in layers:
+        evaluate = torch.no_grad()(lambda layer=layer, x=x: layer(x))
+        for use, call in (("unchanged", evaluate), ("both", both_ways(layer, x, leaf))):
+            yield label, use, {"conv2d": without(call), "kernel": call}
 
 
 def megabytes(reset: bool = False) -> float:
@@ -243,8 +240,9 @@ def main() -> None:
                     note(name, f"{threads} threads", use, "", cell(values))
             continue
         if arguments.table:
-            rows = lifting_calls if arguments.lifting else table_calls
-            for label, use, calls in rows(arguments.group):
+            groups = [as_point_group(group_of(name), "--group") for name in arguments.group]
+            layers = (lifting_layers if arguments.lifting else group_layers)(groups)
+            for label, use, calls in table_calls(layers, leaf=not arguments.lifting):
                 spent = in_turns(calls, rounds=5, turn=2e-3)
                 note(label, f"{threads} threads", use, "", cell(ratios(spent, "conv2d")["kernel"]))
             continue

@@ -43,6 +43,7 @@ from equivlab.training import (
     fit_lightning,
 )
 from equivlab.training.finetuning import begin, schedule_for
+from equivlab.training.finetuning.schedule import AT_ONCE
 from equivlab.transfer import learning_rates, renew_norms
 from equivlab.weights import Preparation
 from equivlab.weights.preparation import resize
@@ -139,8 +140,7 @@ def one(
     # An epoch is a pass over the images, or several: each network takes that many steps or more.
     passes = max(1, -(-a.steps * batch_size // (EPOCHS * len(chosen))))
     recipe = Recipe(EPOCHS, batch_size, a.lr, seed=seed)
-    classes = len(train.classes or ())
-    plan = schedule_for(10**6 if a.at_once else len(chosen), classes)
+    plan = AT_ONCE if a.at_once else schedule_for(len(chosen), len(train.classes or ()))
     started, prepare = a.start != "scratch", Preparation(STEPS)
     if started:
         renew_norms(model, [prepare(train.images[some]) for some in chosen.split(50)][:20])

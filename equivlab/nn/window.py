@@ -167,8 +167,7 @@ class Window:
 
     def check_size(self, x: Tensor) -> Tensor:
         """Return `x` if a window fits into each of its axes, else raise `ValueError`."""
-        sizes, least = x.shape, self.smallest_side
-        if sizes[-1] >= least and sizes[-2] >= least and sizes[-self.axes] >= least:
+        if min(x.shape[-self.axes :]) >= self.smallest_side:
             return x
         unit, whole = ("pixels", "maps") if self.axes == 2 else ("voxels", "grids")
         pad = "" if self.pools else f"padding={self.reach // 2} with 'zeros', "

@@ -8,7 +8,7 @@ from torch import nn
 
 from equivlab.transfer.staging import stages
 
-__all__ = ["FEW", "Schedule", "schedule_for"]
+__all__ = ["AT_ONCE", "FEW", "Schedule", "schedule_for"]
 
 FEW = 10  # images of a class, below which the early stages are held back
 
@@ -38,6 +38,9 @@ class Schedule:
         return plan
 
 
+AT_ONCE = Schedule(0.0, 0.0, 1.0)  # nothing is held back, all learn with one rate
+
+
 def schedule_for(images: int, classes: int) -> Schedule:
     """With few images a class the head first and early stages slowly; with many all at once.
 
@@ -46,4 +49,4 @@ def schedule_for(images: int, classes: int) -> Schedule:
     """
     if images < FEW * classes:
         return Schedule(0.25, 0.6, 0.5)
-    return Schedule(0.0, 0.0, 1.0)
+    return AT_ONCE

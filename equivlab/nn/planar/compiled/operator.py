@@ -44,14 +44,7 @@ def orbit(order: int, sheets: int, ins: int, kernel_size: int) -> Tensor:
 
 
 def group_conv(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    elements: int,
-    order: int,
-    stride: int,
-    padding: int,
-    dilation: int,
+    x: Tensor, weight: Tensor, bias: Tensor | None, elements: int, order: int, *geometry: int
 ) -> Tensor:
     """A group convolution of ``(B, I, G, H, W)`` with weights ``(O, I·G, k, k)``, float32, CPU.
 
@@ -59,7 +52,7 @@ def group_conv(
     `elements` and lies over P4 (`order` 4) or P4M (8), see `finer`; the weights have a row for each
     coset, and their maps are sorted by cosets.
     """
-    given = (x, weight, bias, elements, order, stride, padding, dilation)
+    given: tuple[Any, ...] = (x, weight, bias, elements, order, *geometry)
     if not at_hand(x, weight, bias):
         found: Tensor = torch.ops.equivlab.group_conv(*given)
         return found
@@ -72,22 +65,16 @@ def recorded(
     x: Tensor, weight: Tensor, bias: Tensor | None, elements: int, order: int, *geometry: int
 ) -> Tensor:
     """`group_conv` of tensors that are at hand, with a record for gradients."""
-    given = (x, weight, bias, elements, order, *geometry)
+    given: tuple[Any, ...] = (x, weight, bias, elements, order, *geometry)
     found: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
     return found
 
 
 def group_conv_weight(
-    x: Tensor,
-    gradient: Tensor,
-    order: int,
-    kernel_size: int,
-    stride: int,
-    padding: int,
-    dilation: int,
+    x: Tensor, gradient: Tensor, order: int, kernel_size: int, *geometry: int
 ) -> Tensor:
     """The gradient of `group_conv` to its weights, from that of its output."""
-    given = (x, gradient, order, kernel_size, stride, padding, dilation)
+    given: tuple[Any, ...] = (x, gradient, order, kernel_size, *geometry)
     if not at_hand(x, gradient):
         found: Tensor = torch.ops.equivlab.group_conv_weight(*given)
         return found
@@ -197,60 +184,33 @@ class _Correlation(torch.autograd.Function):
     backward = staticmethod(_backward_weight)
 
 
-@torch.library.custom_op("equivlab::group_conv", mutates_args=())
-def _conv_operator(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    elements: int,
-    order: int,
-    stride: int,
-    padding: int,
-    dilation: int,
-) -> Tensor:
-    return convolve(x, weight, bias, elements, order, stride, padding, dilation)
+_conv_operator = torch.library.custom_op(
+    "equivlab::group_conv",
+    convolve,
+    mutates_args=(),
+    schema="(Tensor x, Tensor weight, Tensor? bias, int elements, int order, int stride, "
+    "int padding, int dilation) -> Tensor",
+)
+_weight_operator = torch.library.custom_op(
+    "equivlab::group_conv_weight",
+    correlate,
+    mutates_args=(),
+    schema="(Tensor x, Tensor gradient, int order, int kernel_size, int stride, int padding, "
+    "int dilation) -> Tensor",
+)
 
 
 @_conv_operator.register_fake
 def _(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    elements: int,
-    order: int,
-    stride: int,
-    padding: int,
-    dilation: int,
+    x: Tensor, weight: Tensor, bias: Tensor | None, elements: int, order: int, *geometry: int
 ) -> Tensor:
-    k, geometry = weight.shape[-1], (stride, padding, dilation)
-    sizes = [out_size(size, k, geometry) for size in x.shape[-2:]]
+    sizes = [out_size(size, weight.shape[-1], geometry) for size in x.shape[-2:]]  # type: ignore[arg-type]
     outs = weight.shape[0] * order // elements
     return x.new_empty((x.shape[0], outs, elements, *sizes))
 
 
-@torch.library.custom_op("equivlab::group_conv_weight", mutates_args=())
-def _weight_operator(
-    x: Tensor,
-    gradient: Tensor,
-    order: int,
-    kernel_size: int,
-    stride: int,
-    padding: int,
-    dilation: int,
-) -> Tensor:
-    return correlate(x, gradient, order, kernel_size, stride, padding, dilation)
-
-
 @_weight_operator.register_fake
-def _(
-    x: Tensor,
-    gradient: Tensor,
-    order: int,
-    kernel_size: int,
-    stride: int,
-    padding: int,
-    dilation: int,
-) -> Tensor:
+def _(x: Tensor, gradient: Tensor, order: int, kernel_size: int, *_: int) -> Tensor:
     rows = gradient.shape[1] * gradient.shape[2] // order
     maps = x.shape[1] * x.shape[2]
     return x.new_empty((rows, maps, kernel_size, kernel_size))

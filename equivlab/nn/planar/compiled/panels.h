@@ -164,35 +164,43 @@ INLINE void pad_line(const Problem *p, const Cut *c, const float *row, Long line
     }
 }
 
-/* The rows that a task looks at, all fields and orientations, with zeros around. */
-static void pad_band(const Problem *p, const Cut *c, const Task *t, const float *x, float *padded) {
-    const Long maps = p->in * p->sheets, s = p->stride, size = c->lines * c->line;
+/* The rows of one map that a task looks at, with zeros around; `map` is that of the task's first image,
+   and those of the next ones follow `image` floats apart. */
+static void pad_map(
+    const Problem *p, const Cut *c, const Task *t, const float *map, Long image, float *plane) {
+    const Long s = p->stride, size = c->lines * c->line;
     const Long top = t->first * s - p->padding; /* the row of the image that is line 0 */
     const Long begin = least(most(-top, 0), c->reach); /* from this line to that one there are pixels */
     const Long end = most(least(p->height - top, c->reach), begin);
-    Long sources[8];
-    for (Long map = 0; map < maps; map++) {
-        if (p->sheets > 1 && map % p->group == 0) maps_of(p, map / p->group, sources);
-        const Long source = p->sheets > 1 ? sources[map % p->group] : map;
-        float *plane = padded + map * c->plane;
-        if (s > 1) memset(plane, 0, sizeof(float) * c->plane);
-        for (Long n = 0; n < t->images; n++, plane += size) {
-            const float *row = x + (((t->image + n) * maps + source) * p->height + top + begin) * p->width;
-            if (s > 1) {
-                for (Long line = begin; line < end; line++, row += p->width) pad_line(p, c, row, line, plane);
-                continue;
-            }
-            memset(plane, 0, sizeof(float) * begin * c->line);
-            float *to = plane + begin * c->line;
-            for (Long line = begin; line < end; line++, row += p->width) {
-                for (Long k = 0; k < p->padding; k++) *to++ = 0;
-                copy(to, row, p->width);
-                to += p->width;
-                for (Long k = p->padding + p->width; k < c->line; k++) *to++ = 0;
-            }
-            memset(to, 0, sizeof(float) * (size - end * c->line));
+    const float *rest = plane + c->plane;
+    if (s > 1) memset(plane, 0, sizeof(float) * c->plane);
+    for (Long n = 0; n < t->images; n++, plane += size) {
+        const float *row = map + n * image + (top + begin) * p->width;
+        if (s > 1) {
+            for (Long line = begin; line < end; line++, row += p->width) pad_line(p, c, row, line, plane);
+            continue;
         }
-        if (s == 1) memset(plane, 0, sizeof(float) * (c->plane - t->images * size));
+        memset(plane, 0, sizeof(float) * begin * c->line);
+        float *to = plane + begin * c->line;
+        for (Long line = begin; line < end; line++, row += p->width) {
+            for (Long k = 0; k < p->padding; k++) *to++ = 0;
+            copy(to, row, p->width);
+            to += p->width;
+            for (Long k = p->padding + p->width; k < c->line; k++) *to++ = 0;
+        }
+        memset(to, 0, sizeof(float) * (size - end * c->line));
+    }
+    if (s == 1) memset(plane, 0, sizeof(float) * (rest - plane));
+}
+
+/* All fields and orientations. */
+static void pad_band(const Problem *p, const Cut *c, const Task *t, const float *x, float *padded) {
+    const Long area = p->height * p->width, image = p->in * p->sheets * area;
+    for (Long field = 0; field < p->in; field++) {
+        Long maps[8] = {field}; /* of an image one */
+        if (p->sheets > 1) maps_of(p, field, maps);
+        for (Long h = 0; h < p->sheets; h++, padded += c->plane)
+            pad_map(p, c, t, x + t->image * image + maps[h] * area, image, padded);
     }
 }
 
