@@ -9,7 +9,8 @@
 
 static Long matrices_of(const Problem *p) {
     const Long depth = p->in * p->count;
-    return depth * (ones_of(p) * round_up(p->out, QUARTET) + 2 * round_up(2 * p->out, QUARTET));
+    const Long twos = rows_of(p->group) ? 2 * round_up(2 * p->out, QUARTET) : 0;
+    return depth * (ones_of(p->group) * round_up(p->out, QUARTET) + twos);
 }
 
 /* Y[M][NR] = weights · P[depth][NR], for M rows of the matrix: one quartet, or two. */
@@ -68,15 +69,16 @@ static void way_of(const Problem *p, const Cut *c, const Task *t, Long first, Lo
 static Long forward_room(const Problem *p) {
     const Cut c = forward_cut(p);
     const Long depth = p->in * p->count;
-    const Long products = ones_of(p) * round_up(p->out, QUARTET) + rows_of(p) * round_up(2 * p->out, QUARTET);
-    return round_up(round_up(c.plane * p->sheets * p->in, 16) + (p->group * depth + products + p->group) * NR, 16);
+    const Long products = ones_of(p->group) * round_up(p->out, QUARTET) + rows_of(p->group) * round_up(2 * p->out, QUARTET);
+    const Long padded = round_up(c.plane * p->sheets * p->in, 16);
+    return round_up(padded + (coefficients_of(p->group) * depth + products + p->group) * NR, 16);
 }
 
 /* Butterfly back, bias, and out of the panel into the maps. */
 INLINE void finish(
     Long group, const Problem *p, const float *Y, const float *bias, int relu, float *turned,
     const Way *way, float *band) {
-    const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
+    const Long one = ones_of(group), rows = rows_of(group);
     const Long rows1 = round_up(p->out, QUARTET), rows2 = round_up(2 * p->out, QUARTET);
     const Long area = p->rows * p->columns;
     for (Long o = 0; o < p->out; o++) {
@@ -108,14 +110,14 @@ INLINE void forward(
     float *out, float *scratch, Long number) {
     const Cut c = forward_cut(p);
     const Long taps = p->count, depth = p->in * taps;
-    const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
+    const Long one = ones_of(group), rows = rows_of(group);
     const Long rows1 = round_up(p->out, QUARTET), rows2 = round_up(2 * p->out, QUARTET);
     const Long area = p->rows * p->columns;
     const float *twos = matrices + one * rows1 * depth;
     Long offsets[8 * 121];
     Way way;
     float *padded = scratch, *P = padded + round_up(c.plane * p->sheets * p->in, 16);
-    float *Y = P + group * depth * NR, *turned = Y + (one * rows1 + rows * rows2) * NR;
+    float *Y = P + coefficients_of(group) * depth * NR, *turned = Y + (one * rows1 + rows * rows2) * NR;
     offsets_of(p, &c, offsets);
     const Task task = task_of(p, &c, number);
     pad_band(p, &c, &task, x, padded);
@@ -123,7 +125,7 @@ INLINE void forward(
     for (Long first = 0; first < task.pixels; first += NR) {
         gather(group, padded, p->sheets * c.plane, offsets, p->in, taps, first, NR, P);
         for (Long j = 0; j < one; j++)
-            product(matrices + j * rows1 * depth, P + j * depth * NR, Y + j * rows1 * NR, rows1, depth);
+            product(matrices + j * rows1 * depth, P + j * depth * NR, Y + partner_of(group, j) * rows1 * NR, rows1, depth);
         for (Long a = 0; a < rows; a++)
             product(twos, P + (one + 2 * a) * depth * NR, Y + (one * rows1 + a * rows2) * NR, rows2, 2 * depth);
         way_of(p, &c, &task, first, least(first + NR, task.pixels), &way);

@@ -114,7 +114,7 @@ def _pays(
         learning,
     )
     if lifts:
-        return short and _lifted_with_short_vectors(given)
+        return (_lifted_with_short_vectors if short else _lifted_with_long_vectors)(given)
     if tables.copies > 1:  # fewer filters are expanded
         return _copies_with_short_vectors(given) if short else _copies_with_long_vectors(given)
     return _with_short_vectors(given) if short else _with_long_vectors(given)
@@ -163,7 +163,9 @@ def _copies_with_long_vectors(s: Sizes) -> bool:
     if k == 1:
         return False
     if not s.learning:
-        return s.work >= 1e6 if k <= 3 else s.fields >= 4 and s.pixels >= k * k
+        if k <= 3:
+            return s.work >= 1e6
+        return s.fields >= 4 and s.pixels >= k * k + (0 if s.mirrors else 1)
     enough = s.pixels * s.fields >= (392 if s.mirrors else 1568) and (s.mirrors or s.pixels >= 196)
     return enough and (s.work >= (5e6 if s.mirrors else 1e7) if k <= 3 else s.fields >= 4)
 
@@ -184,6 +186,12 @@ def _copies_with_short_vectors(s: Sizes) -> bool:
         return False
     least = 196 if s.learning and not s.mirrors else k * k
     return s.pixels >= least + (0 if s.mirrors else 1)
+
+
+def _lifted_with_long_vectors(s: Sizes) -> bool:
+    return (
+        s.kernel_size >= 5 and s.batch == 1
+    )  # of more images the ordinary way takes less for each
 
 
 def _lifted_with_short_vectors(s: Sizes) -> bool:

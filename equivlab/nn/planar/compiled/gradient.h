@@ -66,7 +66,7 @@ INLINE void spread(
     Long group, const Problem *p, const Cut *c, const Task *t, const float *gradient, Long step, float *G,
     float *map) {
     const Long area = p->rows * p->columns, width = round_up(c->line, LANES);
-    memset(G, 0, sizeof(float) * group * p->out * step);
+    memset(G, 0, sizeof(float) * coefficients_of(group) * p->out * step);
     memset(map, 0, sizeof(float) * group * width);
     Long maps[8];
     for (Long o = 0; o < p->out; o++) {
@@ -81,7 +81,7 @@ INLINE void spread(
                     Vector a[8], r[8];
                     for (Long h = 0; h < group; h++) a[h] = LOAD(map + h * width + x);
                     to_irreps(group, a, r);
-                    for (Long j = 0; j < group; j++) STORE(to + j * p->out * step + x, r[j]);
+                    for (Long j = 0; j < coefficients_of(group); j++) STORE(to + j * p->out * step + x, r[j]);
                 }
             }
     }
@@ -96,24 +96,24 @@ typedef struct {
 static Chunk chunk_of(const Problem *p, const Cut *c) {
     Chunk chunk;
     const Long all = round_up(((c->stack - 1) * c->lines + c->band - 1) * c->line + p->columns, LANES);
-    const Long wanted = least(most(131072 / (p->group * p->out), 256), BLOCK);
+    const Long wanted = least(most(131072 / (coefficients_of(p->group) * p->out), 256), BLOCK);
     const Long count = (all + wanted - 1) / wanted;
     chunk.pixels = round_up((all + count - 1) / count, LANES);
-    chunk.fields = most(least(98304 / (p->group * p->count * chunk.pixels), p->in), 1);
+    chunk.fields = most(least(98304 / (coefficients_of(p->group) * p->count * chunk.pixels), p->in), 1);
     chunk.step = round_up(c->stack * c->lines * c->line, LANES) + chunk.pixels + LANES;
     return chunk;
 }
 
 static Long sums_of(const Problem *p) {
-    return (ones_of(p) + 4) * p->out * p->in * p->count;
+    return coefficients_of(p->group) * p->out * p->in * p->count;
 }
 
 static Long gradient_room(const Problem *p) {
     const Cut c = gradient_cut(p);
     const Chunk chunk = chunk_of(p, &c);
-    const Long gathered = p->group * chunk.fields * p->count * chunk.pixels;
-    const Long coefficients = p->group * (p->out * chunk.step + round_up(c.line, LANES));
-    return round_up(round_up(c.plane * p->sheets * p->in, 16) + gathered + coefficients, 16);
+    const Long gathered = chunk.fields * p->count * chunk.pixels, spread = p->out * chunk.step;
+    const Long padded = round_up(c.plane * p->sheets * p->in, 16), map = p->group * round_up(c.line, LANES);
+    return round_up(padded + coefficients_of(p->group) * (gathered + spread) + map, 16);
 }
 
 /* Add what the tasks begin…end give to the gradients of the matrices, [one][out][depth] and
@@ -124,12 +124,12 @@ INLINE void weight_gradient(
     const Cut c = gradient_cut(p);
     const Chunk chunk = chunk_of(p, &c);
     const Long taps = p->count, depth = p->in * taps;
-    const Long one = group == 8 ? 4 : 2, rows = group == 8 ? 2 : 1;
+    const Long one = ones_of(group), rows = rows_of(group), count = coefficients_of(group);
     const Long step = chunk.step;
     float *twos = sums + one * p->out * depth;
     Long offsets[8 * 121];
     float *padded = scratch, *P = padded + round_up(c.plane * p->sheets * p->in, 16);
-    float *G = P + group * chunk.fields * taps * chunk.pixels, *map = G + group * p->out * step;
+    float *G = P + count * chunk.fields * taps * chunk.pixels, *map = G + count * p->out * step;
     offsets_of(p, &c, offsets);
     for (Long number = begin; number < end; number++) {
         const Task task = task_of(p, &c, number);
@@ -141,7 +141,7 @@ INLINE void weight_gradient(
                 const Long fields = least(chunk.fields, p->in - field), part = fields * taps;
                 gather(group, padded + field * p->sheets * c.plane, p->sheets * c.plane, offsets, fields, taps, first, width, P);
                 for (Long j = 0; j < one; j++)
-                    correlate(G + j * p->out * step + first, step, P + j * part * width, width,
+                    correlate(G + partner_of(group, j) * p->out * step + first, step, P + j * part * width, width,
                               sums + j * p->out * depth + field * taps, depth, p->out, part, width);
                 for (Long a = 0; a < rows; a++)
                     for (Long e = 0; e < 2; e++)

@@ -8,8 +8,8 @@
       for each i and d a convolution over the group alone.
    2. Butterfly. A Fourier transform over the group turns that into products of small matrices,
       one for each irreducible representation (Schur's lemma): four of size 1 and one of size 2
-      for P4m, in place of one of size 8. 4 + 2·2·2 = 12 multiplications instead of 64, and the
-      transform itself is additions.
+      for P4m, in place of one of size 8. 4 + 2·2·2 = 12 multiplications instead of 64, for P4
+      2 + 3 instead of 16 (a complex product takes three); the transform itself is additions.
 
    For each panel of NR pixels the three steps follow each other while the numbers are in the
    cache: gather and butterfly into P, matrix products of the weights with P into Y, butterfly

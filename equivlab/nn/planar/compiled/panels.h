@@ -70,10 +70,16 @@ static Long round_up(Long n, Long step) { return (n + step - 1) / step * step; }
 static Long least(Long a, Long b) { return a < b ? a : b; }
 static Long most(Long a, Long b) { return a > b ? a : b; }
 
-/* The representations of dimension one, and the rows of the one of dimension two that are wanted:
-   a rotation's second row says the same as its first. */
-static Long ones_of(const Problem *p) { return p->group == 8 ? 4 : 2; }
-static Long rows_of(const Problem *p) { return p->group == 8 ? 2 : 1; }
+/* Coefficients of a function on the group. Those that are multiplied by one number each come first: four
+   representations of dimension one for P4m; for P4 two, and the three products that a complex one takes
+   (`to_irreps`). Then the rows of two that a block of P4m multiplies. */
+INLINE Long ones_of(Long group) { return group == 8 ? 4 : 5; }
+INLINE Long rows_of(Long group) { return group == 8 ? 2 : 0; }
+INLINE Long coefficients_of(Long group) { return ones_of(group) + 2 * rows_of(group); }
+
+/* Which coefficient of the output comes of coefficient j of the input: its own, but that of a complex
+   number's real part is added to the imaginary one, and the other way round. */
+INLINE Long partner_of(Long group, Long j) { return group == 4 && (j == 2 || j == 3) ? 5 - j : j; }
 
 /* `step`: pixels that are taken at a time; `waste`: how many more a new start costs;
    `past`: how many beyond the last one may be read. */
@@ -204,15 +210,17 @@ static void pad_band(const Problem *p, const Cut *c, const Task *t, const float 
     }
 }
 
-/* Fourier transform over the group: orientations a[h] to coefficients r[j], one for each row of
-   the one-dimensional representations, then the four entries of the two-dimensional one (the first
-   row alone for P4, whose two rows say the same), as in `PointGroup.irreps`. Only additions.
+/* Fourier transform over the group: orientations a[h] to coefficients r[j], one for each of the
+   one-dimensional representations, then the four entries of the two-dimensional one, as in
+   `PointGroup.irreps`. Only additions. Of P4's two-dimensional one the second row says the same as the
+   first, a complex number p + qi; it has p, q and p + q here, since
+   (p + qi)(x - yi) = (x(p + q) + (y - x)q) + (x(p + q) - (x + y)p)i takes three products and not four.
    And its transpose, which is its inverse up to the factors that the weights carry. */
 #define BUTTERFLIES(Number, to_irreps, from_irreps)                                            \
     INLINE void to_irreps(Long group, const Number *a, Number *r) {                            \
         const Number s0 = a[0] + a[2], d0 = a[0] - a[2], s1 = a[1] + a[3], d1 = a[1] - a[3];   \
         if (group == 4) {                                                                      \
-            r[0] = s0 + s1, r[1] = s0 - s1, r[2] = d0, r[3] = -d1;                             \
+            r[0] = s0 + s1, r[1] = s0 - s1, r[2] = d0, r[3] = -d1, r[4] = d0 - d1;             \
             return;                                                                            \
         }                                                                                      \
         const Number t0 = a[4] + a[6], e0 = a[4] - a[6], t1 = a[5] + a[7], e1 = a[5] - a[7];   \
@@ -222,8 +230,8 @@ static void pad_band(const Problem *p, const Cut *c, const Task *t, const float 
     }                                                                                          \
     INLINE void from_irreps(Long group, const Number *r, Number *a) {                          \
         if (group == 4) {                                                                      \
-            const Number s0 = r[0] + r[1], s1 = r[0] - r[1];                                   \
-            a[0] = s0 + r[2], a[2] = s0 - r[2], a[1] = s1 - r[3], a[3] = s1 + r[3];            \
+            const Number s0 = r[0] + r[1], s1 = r[0] - r[1], p = r[2] + r[4], q = r[3] + r[4]; \
+            a[0] = s0 + p, a[2] = s0 - p, a[1] = s1 - q, a[3] = s1 + q;                        \
             return;                                                                            \
         }                                                                                      \
         const Number S = r[0] + r[1], T = r[0] - r[1], D = r[2] + r[3], Q = r[2] - r[3];       \
@@ -250,7 +258,7 @@ INLINE void gather(
                 Vector a[8], r[8];
                 for (Long h = 0; h < group; h++) a[h] = LOAD(field + place[h] + x);
                 to_irreps(group, a, r);
-                for (Long j = 0; j < group; j++) STORE(P + j * step + x, r[j]);
+                for (Long j = 0; j < coefficients_of(group); j++) STORE(P + j * step + x, r[j]);
             }
             P += width;
         }
