@@ -1,13 +1,14 @@
 """Widgets side by side in one JupyterLab: how soon a hand sees what it does.
 
-    python benchmarks/widgets.py [--seconds 5]
+    python benchmarks/widgets.py [--seconds 2] [--drags 7]
 
 Headless Chromium drags in a notebook with our widgets, and with the usual ways to the same
-pictures: `interact` of ipywidgets around matplotlib, and, where they are installed, ipympl and
-plotly's `FigureWidget`. Of each: frames a second while the hand moves, milliseconds from a
-movement to the next frame that shows anything new, how long after the hand has let go the picture
-is that of its last pose (of others: still changes), answers of the kernel a second, and movements a
-second. On a busy machine all of these are of the machine: the last line says its load.
+pictures, some seconds, several times: `interact` of ipywidgets around matplotlib, and, where they
+are installed, ipympl and plotly's `FigureWidget`. Of each: frames a second while the hand moves,
+milliseconds from a movement to the next frame that shows anything new, how long after the hand has
+let go the picture is that of its last pose (of others: still changes; median and worst of the
+drags), answers of the kernel a second, and movements a second. On a busy machine all of these are
+of the machine: the last line says its load.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ KINDS: dict[str, tuple[str, str, str | None]] = {
 # Movements, frames in which a picture changed, when the hand let go, and when first after that the
 # picture was that of its last pose, of widgets that say so.
 WATCH = """(node) => {
-  const meter = (window.meter = { moves: [], frames: [], end: 0, right: 0 });
+  const meter = (window.meter = { moves: [], frames: [], painted: 0, end: 0, right: 0 });
   const canvas = node.querySelector("canvas[data-settled]");
   const look = () => {
     if (meter.end && !meter.right && canvas?.dataset.settled === "true")
@@ -126,7 +127,8 @@ WATCH = """(node) => {
   const move = () => meter.moves.push(performance.now());
   const up = () => {
     meter.end = performance.now();
-    look();
+    meter.answered = Number(canvas?.dataset.answered);
+    if (meter.painted >= meter.moves.at(-1)) look(); // else the last pose is not yet painted
   };
   document.addEventListener("pointermove", move, true);
   document.addEventListener("pointerup", up, true);
@@ -134,6 +136,7 @@ WATCH = """(node) => {
   const spoken = ({ target }) => target.closest(words);
   const seen = new MutationObserver((changes) => {
     if (changes.every(spoken)) return;
+    meter.painted = performance.now();
     look();
     requestAnimationFrame((now) => {
       if (meter.frames.at(-1) !== now) meter.frames.push(now);
@@ -201,8 +204,7 @@ def drag(page: Any, cell: Any, canvas: str | None, seconds: float) -> dict[str, 
     (x, y), at = path_of(page, cell, canvas)
     page.evaluate(WATCH, cell.locator(".jp-Cell-outputWrapper").element_handle())
     asked = cell.locator("canvas[data-answered]")
-    answered = lambda: int(asked.get_attribute("data-answered")) if asked.count() else 0  # noqa: E731
-    before = answered()
+    before = int(asked.get_attribute("data-answered")) if asked.count() else None
     page.mouse.move(x, y)
     page.mouse.down()
     hand(page.url, at, seconds)
@@ -212,29 +214,36 @@ def drag(page: Any, cell: Any, canvas: str | None, seconds: float) -> dict[str, 
         count = frames
         time.sleep(1.5)
     meter = page.evaluate("() => { window.unwatch(); return window.meter; }")
-    return {**meter, "answers": (answered() - before) / seconds if asked.count() else None}
+    return {**meter, "answers": None if before is None else meter["answered"] - before}
 
 
-def row_of(name: str, seen: dict[str, Any]) -> str:
-    moves, frames = seen["moves"], seen["frames"]
-    end = moves[-1]
-    during = [frame for frame in frames if moves[0] <= frame <= end]
-    waits = sorted(
-        next((frame - move for frame in frames if frame >= move), math.inf) for move in moves
-    )
-    late = waits[min(len(waits) - 1, int(0.95 * len(waits)))]
-    rate = 1000 * len(during) / (end - moves[0])
-    answers = "" if seen["answers"] is None else f"{seen['answers']:.0f}"
-    lag = max(0.0, (seen["right"] or frames[-1]) - seen["end"]) if frames else math.nan
+def row_of(name: str, drags: list[dict[str, Any]]) -> str:
+    seconds = sum(1e-3 * (seen["moves"][-1] - seen["moves"][0]) for seen in drags)
+    during = moves = 0
+    waits, lags = [], []
+    for seen in drags:
+        frames, end = seen["frames"], seen["moves"][-1]
+        moves += len(seen["moves"])
+        during += sum(seen["moves"][0] <= frame <= end for frame in frames)
+        waits += [
+            next((frame - move for frame in frames if frame >= move), math.inf)
+            for move in seen["moves"]
+        ]
+        shown = seen["right"] or max(frames, default=math.nan)
+        lags.append(max(0.0, shown - seen["end"]))
+    late = sorted(waits)[min(len(waits) - 1, int(0.95 * len(waits)))]
+    answers = [seen["answers"] for seen in drags]
+    rate = "" if None in answers else f"{sum(answers) / seconds:.0f}"
     return (
-        f"{name},{rate:.0f},{statistics.median(waits):.0f},{late:.0f},{lag:.0f},{answers},"
-        f"{1000 * len(moves) / (end - moves[0]):.0f}"
+        f"{name},{during / seconds:.0f},{statistics.median(waits):.0f},{late:.0f},"
+        f"{statistics.median(lags):.0f},{max(lags):.0f},{rate},{moves / seconds:.0f}"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a drag")
+    parser.add_argument("--drags", type=int, default=7)
     parser.add_argument("--only", default="", help="those with this in their name")
     arguments = parser.parse_args()
     kinds = {
@@ -255,11 +264,14 @@ def main() -> None:
         page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)
         page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(f"() => {KERNEL}.status === 'idle'", timeout=180_000)
-        print("widget,frames_s,wait_median_ms,wait_p95_ms,lag_ms,answers_s,movements_s")
+        print(
+            "widget,frames_s,wait_median_ms,wait_p95_ms,lag_ms,worst_lag_ms,answers_s,movements_s"
+        )
         for n, (name, (_, _, canvas)) in enumerate(kinds.items(), 1):
             cell = page.locator(".jp-Notebook .jp-Cell").nth(n)
             cell.locator(f"{canvas} canvas[data-painted]" if canvas else ".noUi-handle").wait_for()
-            print(row_of(name, drag(page, cell, canvas, arguments.seconds)), flush=True)
+            drags = [drag(page, cell, canvas, arguments.seconds) for _ in range(arguments.drags)]
+            print(row_of(name, drags), flush=True)
     print(f"# load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; not installed: "
           f"{', '.join(name for name in KINDS if name not in kinds) or 'none'}")  # fmt: skip
 

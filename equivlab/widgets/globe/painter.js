@@ -14,7 +14,8 @@ in vec2 at; out vec4 colour;
 const float PI = 3.14159265359;
 void main() {
   float square = dot(at, at);
-  vec3 seen = vec3(sqrt(max(0.0, 1.0 - square)), at);
+  if (square >= 1.0) { colour = vec4(0.0); return; } // beside the sphere
+  vec3 seen = vec3(sqrt(1.0 - square), at);
   vec3 d = turned * seen; // the point of the signal that stands here
   vec2 place = vec2(atan(d.y, d.x) / (2.0 * PI) + halfPixel, acos(clamp(d.z, -1.0, 1.0)) / PI);
   float level = textureLod(picture, place, 0.0).r;

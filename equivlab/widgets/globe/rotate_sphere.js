@@ -87,6 +87,11 @@ class SphereView extends CanvasView {
     return ["rotation", "signal", "channel", "gamma", "square"];
   }
 
+  /** Its questions say the same, more often. */
+  get patience() {
+    return 400;
+  }
+
   get square() {
     return Boolean(this.state.get("square"));
   }
@@ -315,6 +320,7 @@ class SphereView extends CanvasView {
 
   drop() {
     this.grip = undefined;
+    this.loop.hurry();
   }
 
   // --- the drawing -----------------------------------------------------------------------------

@@ -233,6 +233,7 @@ class ImageView extends TurningView {
     Object.assign(this.canvas.dataset, {
       blocks: JSON.stringify(this.blocks),
       here: this.maps.has(this.first),
+      settled: this.maps.has(this.first),
       broken: this.spec.broken,
       square: this.square,
       dial: this.dial,

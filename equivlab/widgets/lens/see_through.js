@@ -77,6 +77,11 @@ class LensView extends CanvasView {
     if (name !== "curves") this.ask();
   }
 
+  /** Its questions say the same, more often. */
+  get patience() {
+    return 400;
+  }
+
   /** What was asked for. @returns {Pose} */
   get pose() {
     return Object.fromEntries(this.names.map((name) => [name, this.state.get(name)]));
@@ -307,6 +312,7 @@ class LensView extends CanvasView {
 
   drop() {
     this.held = undefined;
+    this.loop.hurry();
   }
 
   // --- the drawing -----------------------------------------------------------------------------

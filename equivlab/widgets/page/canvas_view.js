@@ -123,7 +123,12 @@ export class CanvasView {
       } catch {
         // Without a kernel the page keeps what it knows.
       }
-    }, 150);
+    }, this.patience);
+  }
+
+  /** Milliseconds between two words to the kernel about the state, while it changes. */
+  get patience() {
+    return 150;
   }
 
   /** @param {string} text @param {string} title @param {() => void} act */

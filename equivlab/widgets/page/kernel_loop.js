@@ -1,11 +1,13 @@
 // @ts-check
 // Questions to the kernel: one is on its way at a time, and when its answer comes only the latest
 // of those that have come up meanwhile is asked, so nothing queues up. Where answers are quick most
-// of the wait is the way there and back: then several are on their way, evenly spread.
+// of the wait is the way there and back: then two are on their way, evenly spread, and a third when
+// the hand lets go.
 
 const PATIENCE = 500; // ms without an answer after which a page says so, if answers are quick
 const RETRY = 10_000; // ms after which a question counts as lost
 const QUICK = 150; // ms that an answer takes at most for more than one question to be on its way
+const APART = 32; // ms between two of them at least: more of them would only lengthen each other's way
 
 /**
  * @typedef {(name: string, message: any, options: { signal: AbortSignal }) => Promise<[any, DataView[]]>} Invoke
@@ -22,7 +24,7 @@ export class KernelLoop {
    * @param {Listener} listener
    * @param {number} [most] questions on their way, where answers are quick
    */
-  constructor(invoke, listener, most = 3) {
+  constructor(invoke, listener, most = 2) {
     this.invoke = invoke;
     this.most = most;
     this.listener = listener;
@@ -54,7 +56,12 @@ export class KernelLoop {
     this.next();
   }
 
-  next() {
+  /** The hand rests: what it asked last waits for no other answer. */
+  hurry() {
+    if (this.open.length) this.next(true);
+  }
+
+  next(resting = false) {
     clearTimeout(this.following);
     const now = performance.now();
     const age = now - (this.open.at(-1)?.began ?? now);
@@ -64,9 +71,11 @@ export class KernelLoop {
     if (this.closing.signal.aborted || known === JSON.stringify(this.latest)) return;
     if (newest) {
       const { wait = QUICK } = this;
-      if (this.silent || this.open.length >= this.most || wait >= QUICK) return;
-      if (age < wait / this.most) {
-        this.following = setTimeout(() => this.next(), wait / this.most - age);
+      const most = resting ? this.most + 1 : this.most;
+      if (this.silent || this.open.length >= most || wait >= QUICK) return;
+      const rest = resting ? 0 : Math.max(wait / this.most, APART) - age;
+      if (rest > 0) {
+        this.following = setTimeout(() => this.next(), rest);
         return;
       }
     }

@@ -299,6 +299,7 @@ class ShapeView extends CanvasView {
 
   drop() {
     this.held = undefined;
+    this.loop.hurry();
   }
 
   // --- the drawing -----------------------------------------------------------------------------

@@ -77,8 +77,8 @@ test("where answers are quick a second one sets out half-way, and no more than t
   now = 70;
   for (const n of [3, 4]) loop.ask({ n });
   assert.equal(questions.length, 2); // not yet half-way
-  now = 90;
-  t.mock.timers.tick(20);
+  now = 92;
+  t.mock.timers.tick(22);
   assert.deepEqual(questions[2].question, { n: 4 });
   now = 119;
   loop.ask({ n: 5 });
@@ -98,18 +98,56 @@ test("where answers are quick a second one sets out half-way, and no more than t
   loop.close();
 });
 
-test("by default three are on their way, a third of an answer's time apart", (t) => {
+test("two questions set out 32 ms apart at least, however quick the answers", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let now = 0;
   t.mock.method(performance, "now", () => now);
   const { loop, questions } = made();
-  loop.wait = 60;
+  loop.wait = 40;
   const asked = [];
-  for (now = 0; now < 60; now += 10) {
+  for (now = 0; now < 80; now += 16) {
     loop.ask({ n: now });
     asked.push(questions.length);
   }
-  assert.deepEqual(asked, [1, 1, 2, 2, 3, 3]);
+  assert.deepEqual(asked, [1, 1, 2, 2, 2]);
+  loop.close();
+});
+
+test("when the hand lets go, the last question waits for no answer and no time", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { loop, questions } = made();
+  const asked = () => questions.map(({ question }) => question.n);
+  loop.hurry(); // nothing was asked
+  loop.wait = 80;
+  loop.ask({ n: 1 });
+  now = 40;
+  loop.ask({ n: 2 });
+  now = 45;
+  loop.ask({ n: 3 });
+  assert.deepEqual(asked(), [1, 2]);
+  loop.hurry();
+  assert.deepEqual(asked(), [1, 2, 3]);
+  loop.hurry(); // it is on its way
+  loop.ask({ n: 4 });
+  loop.hurry(); // one more than usual, and no more
+  t.mock.timers.tick(100);
+  assert.deepEqual(asked(), [1, 2, 3]);
+  loop.silent = true;
+  loop.hurry();
+  assert.deepEqual(asked(), [1, 2, 3]);
+  loop.close();
+});
+
+test("a slow kernel is not hurried", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { loop, questions } = made();
+  loop.ask({ n: 1 });
+  loop.wait = 200;
+  loop.ask({ n: 2 });
+  loop.hurry();
+  assert.equal(questions.length, 1);
   loop.close();
 });
 
@@ -134,8 +172,8 @@ test("the newer answer comes first: the older one is not heard after it", async 
   const { loop, questions, heard } = made();
   loop.wait = 1;
   loop.ask({ n: 1 });
-  await new Promise((go) => setTimeout(go, 5));
   loop.ask({ n: 2 });
+  loop.hurry();
   assert.equal(questions.length, 2);
   questions[1].answer("two");
   await breathe();
