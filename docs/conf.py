@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
 from typing import Generic, get_origin
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from sphinx.addnodes import pending_xref
 from sphinx.ext.autodoc.preserve_defaults import update_defvalue
 from sphinx.util.inspect import signature, stringify_signature
 from traitlets import HasTraits
 
 import equivlab
+
+ROOMS = [name for _, name, _ in pkgutil.iter_modules(equivlab.__path__) if name[0] != "_"]
+
+
+def is_public(kind: type) -> bool:
+    """Whether a reader can look a class up: it is not ours, or in a façade."""
+    house, _, inner = kind.__module__.partition(".")
+    if house != "equivlab":
+        return not kind.__name__.startswith("_")
+    room = importlib.import_module(f"{house}.{inner.partition('.')[0]}")
+    return kind.__name__ in getattr(room, "__all__", dir(room))
+
+
+def facades() -> dict[str, dict[str, object]]:
+    """Public names by room."""
+    modules = {room: importlib.import_module(f"equivlab.{room}") for room in ROOMS}
+    return {
+        room: {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+        for room, module in modules.items()
+    }
+
+
+def lookable() -> set[str]:
+    """The names of all classes above a public one that readers can look up themselves."""
+    kinds = [kind for room in facades().values() for kind in room.values()]
+    above = {each for kind in kinds if isinstance(kind, type) for each in kind.__mro__}
+    return {each.__name__ for each in above if is_public(each)}
+
 
 project = "equivlab"
 author = "equivlab developers"
@@ -33,9 +63,11 @@ napoleon_custom_sections = [("Shape", "notes_style"), ("Source", "notes_style")]
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True  # as they are written: a function's repr hides the types beside it
-autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "Numbers", "OptimizerLRScheduler")}
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": True}
+# What a class has from one that readers can look up is said there; from another it is said here.
+autodoc_default_options["inherited-members"] = ",".join(sorted(lookable()))
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
@@ -80,15 +112,6 @@ def display_formula(self, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def is_public(kind: type) -> bool:
-    """Whether a reader can look a class up: it is not ours, or in a façade."""
-    house, _, inner = kind.__module__.partition(".")
-    if house != "equivlab":
-        return not kind.__name__.startswith("_")
-    room = importlib.import_module(f"{house}.{inner.partition('.')[0]}")
-    return kind.__name__ in getattr(room, "__all__", dir(room))
-
-
 def public_bases(app, name: str, cls: type, options, bases: list) -> None:
     """In the place of a private class its own bases, which a reader can look up."""
     found: list = []
@@ -114,7 +137,7 @@ def without_bare_bases(app, doctree: nodes.document) -> None:
 
 # What annotations become that are not shown as they are written, and their readable form.
 READABLE = (
-    (r"~(?:\w+\.)+", ""),
+    (r"~(?!(?:\w+\.)+Source\b)(?:\w+\.)+", ""),  # there are two of that name
     (r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+(?:\[\w+\])?)\]\]", r"NDArray[\1]"),
     (r"= ?<factory>", "= ..."),  # made anew for each
 )
@@ -147,10 +170,58 @@ def whole_sentences(app, what: str, name: str, obj, options, lines: list[str]) -
             lines[homes[0]] = f"{home}{said}: {lines[homes[0]].removeprefix(home)}"
 
 
+NAME = re.compile(r"(?:equivlab\.(?:\w+\.)*)?(\w+)((?:\.\w+)?)(?:\(\))?")
+
+
+def within(node: nodes.Node, *kinds: type) -> bool:
+    """Whether a node stands in one of some kinds."""
+    return node is not None and (isinstance(node, kinds) or within(node.parent, *kinds))
+
+
+def linked_names(app, doctree: nodes.document) -> None:
+    """A public name in a text leads to where the reference describes it."""
+    page = app.env.docname
+    if not page.startswith("docs/"):
+        return
+    here = page.rpartition("/")[2]
+    rooms = {here: KNOWN.get(here, {}), **KNOWN}  # its own room first
+    for code in list(doctree.findall(nodes.literal)):
+        found = NAME.fullmatch(code.astext())
+        if not found or within(code, nodes.reference, pending_xref, nodes.title):
+            continue
+        name, member = found.groups()
+        usual = name.islower() and "_" not in name and "." not in code.astext()  # a word
+        homes = [room for room, names in rooms.items() if name in names]
+        if homes and (not usual or homes[0] == here):
+            link = pending_xref(refdomain="py", reftype="obj", refexplicit=False, refwarn=False)
+            link["reftarget"] = f"equivlab.{homes[0]}.{name}{member}"
+            code.replace_self(link)
+            link += code
+
+
 def no_alias(app, what: str, name: str, obj, skip: bool, options) -> bool | None:
-    """Whether to leave out what says only that it is another name, as fields of tuples do."""
+    """Whether to leave out a field of a tuple, and what layers do among themselves."""
     alias = (getattr(obj, "__doc__", "") or "").startswith("Alias for field")
-    return True if alias or (what == "class" and isinstance(obj, type)) else None
+    function = getattr(obj, "fget", obj)  # of a property
+    owner = (
+        getattr(function, "__module__", ""),
+        getattr(function, "__qualname__", "").split(".")[0],
+    )
+    inner = (owner in BASES and name not in OFFERED) or name == "label"
+    return True if alias or inner or (what == "class" and isinstance(obj, type)) else None
+
+
+KNOWN = facades()
+# Classes above public ones that have no entry, and what readers call of them.
+BASES = {
+    (each.__module__, each.__name__)
+    for room in KNOWN.values()
+    for kind in room.values()
+    for each in (kind.__mro__ if isinstance(kind, type) else ())
+    if not is_public(each)
+}
+OFFERED = {"forward", "from_spectrum", "is_exact", "filter_bank", "route", "turn_to", "close"}
+OFFERED |= {"to_html", "to_png", "to_gif"}
 
 
 def setup(app) -> None:
@@ -160,4 +231,5 @@ def setup(app) -> None:
     app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-process-docstring", whole_sentences, priority=600)  # after napoleon
     app.connect("doctree-read", without_bare_bases)
+    app.connect("doctree-read", linked_names)
     app.add_html_math_renderer("mathml", (inline_formula, None), (display_formula, None))

@@ -12,13 +12,19 @@ alone, which turn on the pages. The site loads nothing from a network.
 from __future__ import annotations
 
 import argparse
+import ast
+import importlib
+import inspect
+import itertools
+import pydoc
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 
@@ -33,6 +39,30 @@ MODULES = (
     *("groups", "so3", "fields", "nn", "equivariance", "models", "transfer", "weights"),
     *("training", "data", "projection", "sphere", "plots", "widgets", "course"),
 )
+# What stands below the names of a room: classes that they take or give, and modules whose
+# introduction they point to.
+INNER = {
+    "fields": ("irreps.Irreps", "irreps.Irrep"),
+    "nn": (
+        "planar.conv",
+        "space.conv",
+        "space.kernel",
+        "sphere.base.SphericalConv",
+        "space.neighbors.Neighbors",
+    ),
+    "transfer": ("twin.report.Row",),
+    "weights": ("likeness",),
+    "data": (
+        *("lenses.observation.Camera", "lenses.recipes.Lens", "lenses.recipes.Source"),
+        *("lenses.recipes.Substructure", "lenses.physics.Cosmology"),
+        *("lenses.physics.einstein_radius", "shapes.procedural.LabelledShapes"),
+        *("shapes.rotation.interpolation_error", "sets.base.ImageSet", "sets.batches.Batches"),
+        *("sets.batches.TensorImages", "sets.plans.Source", "sets.lock.InUseError"),
+    ),
+    "sphere": ("grid", "s2", "so3_transform", "spin", "healpix.rule", "wigner"),
+    "plots": ("interactive.InteractiveFigure",),
+    "widgets": ("page.images.as_images", "lens.sky.Pose", "train.recording.Record"),
+}
 # A badge is a picture from elsewhere; on the site a word does.
 BADGE = re.compile(r"\[!\[(Binder|Colab)\]\(.*?\)\]\((.*?)\)")
 # How a notebook unfolds a solution; a page says it on the bar itself.
@@ -103,14 +133,50 @@ def alternative(cell: nbformat.NotebookNode, part: str) -> str:
 
 
 def write_reference(folder: Path, rooms: Sequence[str]) -> None:
-    """A page for each room, with the names of its façade."""
+    """A page for each room: the names of its façade, and what it points to."""
     folder.mkdir()
     lines = ["# Reference", "", "Every public name, by room.", "", "```{toctree}", ":maxdepth: 1"]
     (folder / "index.md").write_text("\n".join([*lines, "", *rooms, "```", ""]), encoding="utf-8")
     for name in rooms:
         title = f"equivlab.{name}"
         text = [title, "=" * len(title), "", f".. automodule:: {title}", ""]
+        text += constants(title)
+        if name in INNER:
+            text += ["What they take, give and point to", "-" * 33, ""]
+        for inner in INNER.get(name, ()):
+            text += described(f"{title}.{inner}")
         (folder / f"{name}.rst").write_text("\n".join(text), encoding="utf-8")
+
+
+def constants(room: str) -> Iterator[str]:
+    """Lines for public values that are defined further in, where autodoc does not find them."""
+    module = importlib.import_module(room)
+    for name in getattr(module, "__all__", ()):
+        value = getattr(module, name)
+        inner = (sys.modules[each] for each in sorted(sys.modules) if each.startswith(f"{room}."))
+        said = [words for each in inner if (words := comment_of(name, each))]
+        if said and not callable(value):
+            yield from (f".. py:data:: {name}", f"   :value: {value!r}", "")
+            yield from (f"   {said[0]}", "")
+
+
+def comment_of(name: str, module: ModuleType) -> str:
+    """What stands below the line that defines a value, in one sentence; empty where it is not."""
+    body = ast.parse(inspect.getsource(module)).body
+    for line, below in itertools.pairwise(body):
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name:
+            words = below.value if isinstance(below, ast.Expr) else None
+            return str(words.value) if isinstance(words, ast.Constant) else ""
+    return ""
+
+
+def described(path: str) -> list[str]:
+    """The directive for a class, for a function, or for the introduction of a module."""
+    found = pydoc.locate(path)
+    if inspect.ismodule(found):
+        return [path, "~" * len(path), "", f".. py:module:: {path}", "", inspect.getdoc(found), ""]
+    kind = "exception" if path.endswith("Error") else "class"
+    return [f".. auto{kind if isinstance(found, type) else 'function'}:: {path}", ""]
 
 
 def stills(path: Path) -> Widgets:

@@ -31,8 +31,8 @@ def globe_signals(
     """Four signals that show a rotation well, computed and not loaded.
 
     Args:
-        bandwidth: gives samples ``(1, 2b, 2b)``; or
-        nside: gives HEALPix maps ``(1, 12·nside²)``.
+        bandwidth: gives samples ``(1, 2b, 2b)``.
+        nside: instead of it, gives HEALPix maps ``(1, 12·nside²)``.
         seed: of the planet.
 
     Returns:
@@ -63,8 +63,8 @@ def earth_topography(
 
     Args:
         path: an ``.npz`` file; else ``$EQUIVLAB_TOPOGRAPHY``.
-        bandwidth: gives samples ``(1, 2b, 2b)``, low-passed; or
-        nside: gives a HEALPix map ``(1, 12·nside²)``.
+        bandwidth: gives samples ``(1, 2b, 2b)``, low-passed.
+        nside: instead of it, gives a HEALPix map ``(1, 12·nside²)``.
 
     Raises:
         FileNotFoundError: neither a path nor the variable names a file.

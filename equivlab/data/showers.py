@@ -33,8 +33,9 @@ __all__ = ["SHOWERS", "ShowerCamera", "shower_images"]
 
 Array = NDArray[np.float64]
 
-#: The classes, in the order of their labels.
 SHOWERS = ("gamma", "hadron")
+"""The classes, in the order of their labels."""
+
 SIZES = (80.0, 2000.0)  # photoelectrons of a shower, as many in each decade of their logarithm
 LENGTH, WIDTH = 0.22, 0.09  # deviations of a gamma's ellipse, degrees
 STEEPNESS = 6.0  # of the gamma distribution along the axis: a head and a longer tail

@@ -51,7 +51,7 @@ class ErrorBudget:
         return self.interpolation + self.grid.nan_to_num(0.0) + self.model
 
     def shares(self) -> Tensor:
-        """All three, in the order of `PARTS`, along a new last axis."""
+        """Interpolation, grid and model, in this order, along a new last axis."""
         return torch.stack([self.interpolation, self.grid, self.model], -1)
 
     def words(self) -> str:

@@ -14,7 +14,10 @@ G = TypeVar("G")  # an element of the group: an integer of P4, a matrix of SO3
 
 
 class Group(Protocol[G]):
-    """What a field asks of a group; `PointGroup` and `RotationGroup` have it."""
+    """What a field asks of a group with elements of type ``G``.
+
+    `PointGroup`, `CircleGroup` and `RotationGroup` have it.
+    """
 
     @property
     def identity(self) -> G:
@@ -47,7 +50,7 @@ class Field(ABC, Generic[G]):
     @property
     @abstractmethod
     def shape(self) -> str:
-        """The shape in words, for example ``(B, 8, 4, H, W)``."""
+        """The shape in words, numbers where the field knows them and letters where any will do."""
 
     @abstractmethod
     def act(self, g: G, x: Tensor) -> Tensor:

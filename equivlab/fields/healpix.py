@@ -70,8 +70,7 @@ class HealpixMaps(Field[Tensor]):
     def validate(self, x: Tensor, taker: str | None = None, *, finite: bool = False) -> Tensor:
         """As `Field.validate`; with `finite` also refuses holes (UNSEEN) and NEST order.
 
-        NEST order can be told only of maps that are smooth in it, see
-        `equivlab.sphere.healpix.maps.looks_nested`.
+        NEST order can be told only of maps that are smooth in it, from nside 4 on.
         """
         super().validate(x, taker, finite=finite)
         if finite and not bool(seen(x).all()):

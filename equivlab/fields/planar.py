@@ -89,6 +89,10 @@ class ScalarMaps(PlanarField):
     """Planar scalar maps ``(B, C, H, W)``: images, and features without an orientation axis.
 
     ``(g·f)(x) = f(g⁻¹x)``: pixels move, values stay.
+
+    Args:
+        group: the point group that acts.
+        channels: the size of axis 1, ``C``.
     """
 
     @property
@@ -117,6 +121,10 @@ class RegularMaps(PlanarField):
 
     ``(g·f)(h, x) = f(g⁻¹h, g⁻¹x)``: pixels move *and* the orientation axis is permuted
     (Cohen & Welling 2016, section 4.4). With `P6` and `P6M` the maps are hexagons, see `HexMaps`.
+
+    Args:
+        group: the point group that acts, of ``G`` elements.
+        channels: the size of axis 1, ``C``.
     """
 
     @property
@@ -128,7 +136,7 @@ class RegularMaps(PlanarField):
         return _move(self.group, g, x.index_select(-3, source.to(x.device)))
 
     def rotate(self, angle: float | Tensor, x: Tensor, mode: str = "bilinear") -> Tensor:
-        """As `Field.rotate`; the orientation axis by `PointGroup.turn_representation`."""
+        """As `PlanarField.rotate`; the orientation axis by `PointGroup.turn_representation`."""
         turned = self._resampled(x, angle, mode)
         angles = torch.as_tensor(angle, dtype=torch.float64).reshape(-1).tolist()
         shifts = torch.stack([self.group.turn_representation(one) for one in angles]).to(x)
@@ -168,7 +176,7 @@ def rotate_maps(x: Tensor, angle: float | Tensor, mode: str = "bilinear") -> Ten
         angle: radians; one number, or one for each of the `B` samples, shape ``(B,)``.
         mode: ``'bilinear'``, ``'bicubic'`` or ``'nearest'``, as `torch.nn.functional.grid_sample`,
             or ``'fourier'``: by shears that keep the power of every frequency, so that noise
-            stays as it is (`equivlab.fields.shears`).
+            stays as it is (Unser, Thévenaz & Yaroslavsky, IEEE Trans. Image Processing, 1995).
 
     Returns:
         A tensor as `x`; zero where the turned frame leaves the input, but with ``'fourier'``

@@ -69,6 +69,9 @@ class IrrepMaps(IrrepField):
     ``(g·f)(p) = D(g) f(g⁻¹p)``: voxels move *and* the components of each feature are mixed
     (Weiler, Geiger, Welling, Boomsma & Cohen, NeurIPS 2018, equation 3). Exact for the 24
     rotations of the cube; any other rotation interpolates, on cubic grids.
+
+    Args:
+        irreps: what the channels are, in e3nn's words, such as ``"8x0e + 4x1o"``.
     """
 
     @property
@@ -94,6 +97,9 @@ class IrrepPoints(IrrepField):
     ``(g·f)(g·p) = D(g) f(p)``: points keep their place in the list, their features are mixed,
     and their positions are turned by `move`. Exact for every rotation (Thomas et al., *Tensor
     field networks*, 2018).
+
+    Args:
+        irreps: what the channels are, in e3nn's words, such as ``"8x0e + 4x1o"``.
     """
 
     @property
@@ -122,6 +128,9 @@ class IrrepVectors(IrrepField):
     """One feature for each sample, ``(B, C)``, without a place: a dipole, a moment of inertia.
 
     ``(g·f) = D(g) f``. Numbers that stay as they are, such as class scores, are `Invariant`.
+
+    Args:
+        irreps: what the channels are, in e3nn's words, such as ``"8x0e + 4x1o"``.
     """
 
     @property

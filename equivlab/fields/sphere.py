@@ -85,7 +85,12 @@ class SphericalField(Field[Tensor]):
 
 @dataclass(frozen=True, repr=False)
 class SphereMaps(SphericalField):
-    """Signals on the sphere, ``(B, C, 2b, 2b)`` in ``β α``: ``(R·f)(x) = f(R⁻¹x)``."""
+    """Signals on the sphere, ``(B, C, 2b, 2b)`` in ``β α``: ``(R·f)(x) = f(R⁻¹x)``.
+
+    Args:
+        channels: the size of axis 1, ``C``.
+        bandwidth: ``b``; every further axis has ``2b`` samples.
+    """
 
     axes = 2
 
@@ -100,7 +105,12 @@ class SphereMaps(SphericalField):
 
 @dataclass(frozen=True, repr=False)
 class RotationMaps(SphericalField):
-    """Signals on SO(3), ``(B, C, 2b, 2b, 2b)`` in ``β α γ``: ``(R·f)(Q) = f(R⁻¹Q)``."""
+    """Signals on SO(3), ``(B, C, 2b, 2b, 2b)`` in ``β α γ``: ``(R·f)(Q) = f(R⁻¹Q)``.
+
+    Args:
+        channels: the size of axis 1, ``C``.
+        bandwidth: ``b``; every further axis has ``2b`` samples.
+    """
 
     axes = 3
 
@@ -120,7 +130,7 @@ class RotationMaps(SphericalField):
 class SpinMaps(SphericalField):
     """Signals on SO(3) of few orders in γ, ``(B, C, 2N+1, 2b, 2b)`` in ``n β α``.
 
-    See `equivlab.sphere.spin`. ``(R·f)(Q) = f(R⁻¹Q)``.
+    ``(R·f)(Q) = f(R⁻¹Q)``; `equivlab.sphere.spin` says what the maps are.
 
     Args:
         channels: the size of axis 1, ``C``.

@@ -30,7 +30,11 @@ def move_cells(x: Tensor, mirror: int, sixths: int, group: str) -> Tensor:
 
 @remembered()
 def hexagon(radius: int) -> Tensor:
-    """Which places of a hexagon's array ``(2R + 1, 2R + 1)`` are its 1, 7, 19, 37, … cells."""
+    """Which places of a hexagon's array ``(2R + 1, 2R + 1)`` are its 1, 7, 19, 37, … cells.
+
+    Args:
+        radius: ``R``, cells from the middle to a corner.
+    """
     axis = torch.arange(-radius, radius + 1)
     return (axis[:, None] + axis).abs() <= radius
 

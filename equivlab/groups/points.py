@@ -31,6 +31,7 @@ __all__ = ["P4", "P4M", "P6", "P6M", "Cyclic", "Dihedral", "Lattice", "PointGrou
 
 Lattice = Literal["square", "hexagonal"]
 QUARTER_TURN = math.pi / 2
+"""90° in radians."""
 
 
 @dataclass(frozen=True)

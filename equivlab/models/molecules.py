@@ -27,7 +27,8 @@ def smooth_spherical_atom_cnn(
     """What surrounds an atom, in 64 invariant numbers: lean and smooth, for a CPU.
 
     Gaussian potentials on a small sphere are smooth themselves: on QM7's, degrees from 4 on hold
-    1e-5 of the power. A quarter of the time of the paper's four layers, and the law is kept.
+    1e-5 of the power. It takes a quarter of the time of the four layers of `SphericalMoleculeCNN`,
+    and keeps the law.
 
     Args:
         in_channels: potentials, and constants that say what the atom is.
@@ -53,7 +54,9 @@ def smooth_spherical_atom_cnn(
 
 
 class SphericalMoleculeCNN(nn.Module):
-    """The paper's network for the energy of a molecule, seen from each of its atoms (section 5.3).
+    """A network for the energy of a molecule, seen from each of its atoms.
+
+    It is that of Cohen, Geiger, Köhler & Welling (ICLR 2018, section 5.4).
 
     Four layers shared by all atoms take the potentials on a sphere around an atom to invariant
     features; their sum over the atoms is the molecule's. Invariant under rotations as far as

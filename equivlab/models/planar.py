@@ -47,9 +47,9 @@ class DigitCNN(nn.Module):
 
     Where filters are circular harmonics (`Cyclic(n)`, `Dihedral(n)`, `SO2`, `O2`) all convolutions
     are 5×5 and keep the size, for what a square frame cuts off would change in free turns; the
-    maximum is a blur, and C_n and D_n take it after the first layer and after the third. The law is
-    then exact at quarter turns, and in between the scores of a smooth picture are off by 1 to 5 %,
-    those of P4 by 4 %, before training; what learning makes of it stands in
+    maximum is a blur, and `Cyclic(n)` and `Dihedral(n)` take it after the first layer and after the
+    third. The law is then exact at quarter turns, and in between the scores of a smooth picture are
+    off by 1 to 5 %, those of P4 by 4 %, before training; what learning makes of it stands in
     ``docs/notes/rotated-mnist.md``.
 
     Args:

@@ -1,7 +1,7 @@
 """A network on points: class scores of a cloud, or the energy of a molecule.
 
 >>> import torch
->>> from equivlab.nn.space import find_neighbors
+>>> from equivlab.nn import find_neighbors
 >>> model = PointNetwork(classes=1, cutoff=2.0, species=10, pooling="sum")
 >>> water = torch.tensor([[0.0, 0.0, 0.1], [0.0, 0.8, -0.5], [0.0, -0.8, -0.5]])
 >>> model(torch.tensor([8, 1, 1]), find_neighbors(water, cutoff=2.0)).shape

@@ -50,10 +50,11 @@ class SteerableCNN3d(nn.Module):
     rotations of the cube, nearly for all others.
 
     Args:
-        irreps: after each convolution.
+        irreps: after each convolution, by default ``"6x0e + 3x1o + 2x2e"``, ``"10x0e + 5x1o +
+            3x2e"``, ``"16x0e + 8x1o + 4x2e"`` and ``"32x0e + 8x1o + 4x2e"``.
         in_channels: scalars at each voxel of the input.
         classes: class scores.
-        kernel_sizes: of the convolutions.
+        kernel_sizes: of the convolutions, by default 5, 5, 3 and 3.
         dropout: probability to drop a number before each ordinary layer in training.
         size: voxels a side, where known: then `equivlab.transfer.to_plain` can convert it.
         device: where it lives.
@@ -113,7 +114,8 @@ class SmoothSteerableCNN3d(nn.Module):
     nearly for all others, of shapes that the grid resolves and that leave a frame of a few voxels.
 
     Args:
-        irreps: after each convolution.
+        irreps: after each convolution, by default ``"6x0e + 3x1o + 2x2e"``, ``"10x0e + 5x1o +
+            3x2e"`` and ``"32x0e + 8x1o + 4x2e"``.
         in_channels: scalars at each voxel of the input.
         classes: class scores.
         dropout: probability to drop a number before each ordinary layer in training.
@@ -175,9 +177,9 @@ class PlainCNN3d(nn.Module):
     Args:
         in_channels: channels of the input.
         classes: class scores.
-        widths: channels after each convolution; ``EQUAL_PARAMETERS`` by default, ``EQUAL_WIDTH``
-            for as many channels as the steerable network.
-        kernel_sizes: of the convolutions.
+        widths: channels after each convolution; by default 4, 5, 6 and 16, which give as many
+            parameters as the steerable network has. 25, 40, 60 and 76 are as many channels.
+        kernel_sizes: of the convolutions, by default 5, 5, 3 and 3.
         dropout: as of `SteerableCNN3d`.
         size: as of `SteerableCNN3d`.
         device: where it lives.

@@ -47,10 +47,11 @@ def spherical_digit_cnn(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
-    """The paper's network for digits on the sphere, of 58 thousand parameters (section 5.2).
+    """The network of Cohen et al. for digits on the sphere, of 58 thousand parameters.
 
-    Its ReLUs act on full grids, so it is only roughly equivariant: relative errors of a few per
-    cent on digits. `smooth_spherical_digit_cnn` is the careful one.
+    Cohen, Geiger, Köhler & Welling, ICLR 2018, section 5.2. Its ReLUs act on full grids, so it is
+    only roughly equivariant: relative errors of a few per cent on digits.
+    `smooth_spherical_digit_cnn` is the careful one.
 
     Args:
         in_channels: channels of the input.
@@ -83,7 +84,9 @@ def planar_digit_cnn(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
-    """The planar twin of the paper: two convolutions 5×5 with stride 3 on the β–α picture.
+    """The planar twin of `spherical_digit_cnn`: two convolutions 5×5 with stride 3 on the picture.
+
+    Cohen, Geiger, Köhler & Welling, ICLR 2018, section 5.2. Rows are β, columns α.
 
     Args:
         in_channels: channels of the input.
@@ -220,9 +223,10 @@ def spherical_shape_cnn(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> nn.Sequential:
-    """The paper's network for shapes seen from a sphere around them (section 5.4).
+    """The network of Cohen et al. for shapes seen from a sphere around them.
 
-    Kernels around the equator, a hundred features, batch normalisation.
+    Cohen, Geiger, Köhler & Welling, ICLR 2018, section 5.3. Kernels around the equator, a hundred
+    features, batch normalisation.
 
     Args:
         in_channels: distance and normal of the surface, and of its convex hull.

@@ -2,6 +2,7 @@
 
 Each function draws by matplotlib; with ``interactive=True`` it gives the same numbers as a figure
 of plotly that one turns and hovers over, which needs ``pip install "equivlab[plotly]"``.
+``Numbers`` are a list, an array or a tensor.
 """
 
 from equivlab.plots.curves import plot_accuracy, plot_runs

@@ -30,8 +30,8 @@ def project_lonlat(
         lon_deg: longitudes in degrees, evenly spaced eastwards; all around, or a part. They may
             step from 180 to −180, or from 360 to 0, on the way.
         lat_deg: latitudes in degrees, evenly spaced, in either direction.
-        bandwidth: gives samples ``(..., 2b, 2b)``; or
-        nside: gives HEALPix maps ``(..., 12·nside²)``.
+        bandwidth: gives samples ``(..., 2b, 2b)``.
+        nside: instead of it, gives HEALPix maps ``(..., 12·nside²)``.
 
     Returns:
         Signals in the dtype of `values`, differentiable; NaN where there are no data.

@@ -56,8 +56,8 @@ def project_image(
 
     Args:
         images: ``(B, C, H, W)``. NaN pixels count as missing and make NaN where nothing else is.
-        bandwidth: gives samples ``(B, C, 2b, 2b)``; or
-        nside: gives HEALPix maps ``(B, C, 12·nside²)``.
+        bandwidth: gives samples ``(B, C, 2b, 2b)``.
+        nside: instead of it, gives HEALPix maps ``(B, C, 12·nside²)``.
         projection: ``'gnomonic'``, ``'stereographic'``, ``'orthographic'`` or
             ``'equirectangular'``.
         extent: the angle in radians from the left edge to the right, through the centre.

@@ -39,8 +39,8 @@ def project_points(
         points: ``(B, N, 3)``, seen from the origin; subtract a centre first.
         features: the amplitudes ``a``, ``(B, N, C)``; by default two channels, 1 and the
             distance in units of the cloud's largest.
-        bandwidth: gives ``(B, C, 2b, 2b)``; or
-        nside: gives ``(B, C, 12·nside²)``.
+        bandwidth: gives ``(B, C, 2b, 2b)``.
+        nside: instead of it, gives ``(B, C, 12·nside²)``.
         width: of a bump in radians; by default two samples of the grid, so that the degree
             ``b`` is down to 1 %.
 
@@ -101,10 +101,11 @@ def project_molecule(
     Args:
         positions: ``(B, N, 3)``, in Å.
         charges: ``(B, N)``, nuclear charges; 0 where there is no atom.
-        bandwidth: gives ``(B, N, T, 2b, 2b)``; or
-        nside: gives ``(B, N, T, 12·nside²)``.
-        elements: the charges that get a channel, ``T`` of them.
-        radius: of the spheres, in Å.
+        bandwidth: gives ``(B, N, T, 2b, 2b)``.
+        nside: instead of it, gives ``(B, N, T, 12·nside²)``.
+        elements: the charges that get a channel, ``T`` of them; by default 1, 6, 7, 8 and 16 (H, C,
+            N, O and S, those of QM7).
+        radius: of the spheres, in Å; by default 0.479, half the shortest distance in QM7.
         potential: ``'gaussian'`` or ``'coulomb'``.
         width: of the Gaussian, in Å.
 

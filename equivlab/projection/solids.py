@@ -38,8 +38,8 @@ def project_mesh(
     Args:
         vertices: ``(V, 3)``, or a `trimesh.Trimesh` (``trimesh.load(path, force="mesh")``).
         faces: ``(F, 3)`` indices of the corners of triangles, in any orientation.
-        bandwidth: gives ``(C, 2b, 2b)``; or
-        nside: gives ``(C, 12·nside²)``.
+        bandwidth: gives ``(C, 2b, 2b)``.
+        nside: instead of it, gives ``(C, 12·nside²)``.
         hull: add the same channels of the convex hull.
         center: where all rays meet, ``(3,)``; by default the centroid of the surface.
 
@@ -152,8 +152,8 @@ def project_voxels(
 
     Args:
         voxels: ``(B, D, D, D)`` with axes ``x y z``; zero is empty.
-        bandwidth: gives ``(B, 2, 2b, 2b)``; or
-        nside: gives ``(B, 2, 12·nside²)``.
+        bandwidth: gives ``(B, 2, 2b, 2b)``.
+        nside: instead of it, gives ``(B, 2, 12·nside²)``.
         steps: points on a ray.
         level: the value at which the surface stands.
 

@@ -45,8 +45,8 @@ def project_voxel_surface(
     Args:
         voxels: ``(B, D, H, W)``, axes ``z y x`` as `equivlab.data` gives them (`project_voxels`
             takes ``x y z``); occupancies from 0 to 1, bools or integers.
-        bandwidth: gives ``(B, C, 2b, 2b)``; or
-        nside: gives ``(B, C, 12·nside²)``.
+        bandwidth: gives ``(B, C, 2b, 2b)``.
+        nside: instead of it, gives ``(B, C, 12·nside²)``.
         rotation: turns the shapes about their centres first: ``(3, 3)``, or one for each
             ``(B, 3, 3)``.
         hull: add distance, cosine and sine of the convex hull of the voxels.

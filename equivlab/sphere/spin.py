@@ -1,10 +1,10 @@
 """Spin-weighted signals: signals on SO(3) with few orders in γ, kept as maps on the sphere.
 
-A signal on SO(3) whose orders in γ end at ``N`` is ``2N + 1`` maps on the sphere,
+A signal on SO(3) whose orders in γ end at ``N`` is ``2N + 1`` maps on the sphere::
 
-    f(β, α, γ) = Σ_n f_n(β, α) ρ_n(γ),    n = −N…N,    ρ_n(γ) = cos nγ (n ≥ 0), sin |n|γ (n < 0),
+    f(β, α, γ) = Σ_n f_n(β, α) ρ_n(γ),    n = −N…N,    ρ_n(γ) = cos nγ (n ≥ 0), sin |n|γ (n < 0)
 
-so its samples are ``(..., 2N+1, 2b, 2b)`` instead of ``(..., 2b, 2b, 2b)``. The maps ``n`` and
+So its samples are ``(..., 2N+1, 2b, 2b)`` instead of ``(..., 2b, 2b, 2b)``. The maps ``n`` and
 ``−n`` are real and imaginary part of a function of spin weight ``n``: ``N = 0`` is a signal on
 the sphere, ``N = 1`` adds tangent vectors. A rotation mixes points, never ``n`` with another
 ``|n|``. (Boyle, *How should spin-weighted spherical functions be defined?*, J. Math. Phys. 2016;

@@ -160,7 +160,12 @@ def read_header(path: str | os.PathLike[str]) -> tuple[Shapes, dict[str, str]]:
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Named tensors and notes of a safetensors file; errors as `read_header`."""
+    """Named tensors and notes of a safetensors file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is a pickle, cut short, or no safetensors file.
+    """
     with _opened(path) as archive:
         tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
         return tensors, archive.metadata() or {}

@@ -62,7 +62,7 @@ def measure(
             kind that the network calls it.
 
     Returns:
-        ``size`` as rows and columns, ``channels``, and the lowest and highest of each of `traits`;
+        ``size`` as rows and columns, ``channels``, and the lowest and highest of each trait;
         with `kinds` also ``kinds``, with these ranges for each of them.
     """
     parts = [traits(part, prepare) for part in images.split(256)]

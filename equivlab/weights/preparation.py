@@ -110,7 +110,9 @@ class Preparation(nn.Module):
     it is.
 
     Args:
-        steps: names of `STEPS`, or pairs of a name and its arguments.
+        steps: ``'arcsinh_stretch'``, ``'crop_center'``, ``'divide'``, ``'resize'``,
+            ``'scale_each'``, ``'sqrt_stretch'``, ``'square'``, ``'standardize_each'`` or
+            ``'subtract'``; or pairs of a name and its arguments.
 
     Raises:
         ValueError: an unknown step, or arguments that it does not take.

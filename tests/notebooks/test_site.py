@@ -34,7 +34,7 @@ from tests.widgets.chromium import BROWSER, in_browser
 from tools import sheet
 from tools.alive import Shown, Widgets, alive, key_of
 from tools.alive import page as page_of
-from tools.site import MODULES, build
+from tools.site import INNER, MODULES, build
 
 ROOMS = ("groups", "fields", "sphere", "widgets", "course")  # all docstrings are read below
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
@@ -292,6 +292,62 @@ def test_the_reference_shows_no_makeshift_of_the_tools(site: Path) -> None:
         assert [name for name, each in text.items() if words in each] == []
     assert "Return type" not in "".join(text.values())
     assert "RotateImage(model: Module, images: Any, " in text["widgets"]
+
+
+@pytest.mark.slow
+def test_every_public_name_has_an_entry_and_texts_lead_to_it(site: Path) -> None:
+    for room in ROOMS:
+        page = Page((site / "docs" / "api" / f"{room}.html").read_text(encoding="utf-8"))
+        names = set(importlib.import_module(f"equivlab.{room}").__all__) - {"Lattice"}  # a type
+        assert {f"equivlab.{room}.{name}" for name in names} <= page.ids
+    page = Page((site / "docs" / "api" / "fields.html").read_text(encoding="utf-8"))
+    assert {"#equivlab.fields.IrrepPoints", "groups.html#equivlab.groups.SO2"} <= set(page.links)
+    sheet_page = Page((site / "docs" / "cheat-sheet.html").read_text(encoding="utf-8"))
+    assert "api/fields.html#equivlab.fields.RegularMaps" in sheet_page.links
+
+
+@pytest.mark.slow
+def test_methods_of_a_private_base_stand_with_the_class_that_has_them(site: Path) -> None:
+    page = Page((site / "docs" / "api" / "widgets.html").read_text(encoding="utf-8"))
+    for method in ("to_html", "to_png", "to_gif"):
+        assert f"equivlab.widgets.RotateSphere.{method}" in page.ids
+    assert "equivlab.widgets.RotateSphere.ask" not in page.ids  # between the page and the kernel
+
+
+def test_a_docstring_that_lists_parameters_lists_them_all() -> None:
+    read, silent = 0, []
+    for room in MODULES:
+        module = importlib.import_module(f"equivlab.{room}")
+        for name, thing in ((name, getattr(module, name)) for name in module.__all__):
+            text = inspect.getdoc(thing) or "" if callable(thing) else ""
+            if "\nArgs:" not in text:
+                continue
+            read += 1
+            said = re.findall(r"^    \*{0,2}(\w+): ", text, re.MULTILINE)
+            wanted = [one for one in inspect.signature(thing).parameters if one not in said]
+            silent += [f"{room}.{name}: {', '.join(wanted)}"] if wanted else []
+    assert read > 200
+    assert silent == []
+
+
+def test_no_docstring_points_to_what_has_no_entry() -> None:
+    """A class that the text names is one that a reader can look up."""
+    inner = {path.rpartition(".")[2] for paths in INNER.values() for path in paths}
+    public = {
+        name for room in MODULES for name in importlib.import_module(f"equivlab.{room}").__all__
+    }
+    ours = {
+        name
+        for path in sorted((ROOT / "equivlab").rglob("*.py"))
+        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    lost = [
+        f"{name} points to {word}"
+        for _, name, text in documented()
+        for word in re.findall(r"(?<!`)`(\w+)`(?!`)", text)
+        if word in ours - public - inner
+    ]
+    assert lost == []
 
 
 def test_no_property_begins_with_what_napoleon_takes_for_its_type() -> None:

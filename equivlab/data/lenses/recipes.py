@@ -32,8 +32,8 @@ class Lens:
     """The smooth lens: a singular isothermal ellipsoid with external shear.
 
     Args:
-        mass: solar masses inside the Einstein radius; or
-        theta_e: the Einstein radius itself in arc seconds, which wins.
+        mass: solar masses inside the Einstein radius.
+        theta_e: the Einstein radius itself in arc seconds; where it is given, it wins.
         ellipticity: ``(1 − q)/(1 + q)``.
         shear: strength ``γ``.
         light: magnitudes of the lens galaxy in each channel; empty for no light.
@@ -55,8 +55,8 @@ class Source:
         index: its Sérsic index.
         ellipticity: its two components at the published orientation.
         reach: the centre is uniform in ± this on each axis, arc seconds.
-        amplitude: brightness at the half-light radius; or
-        magnitudes: apparent magnitudes in each channel, which win.
+        amplitude: brightness at the half-light radius.
+        magnitudes: apparent magnitudes in each channel; where they are given, they win.
         stamp_scale: arc seconds in a pixel of the real galaxies, where stamps are given.
     """
 

@@ -48,7 +48,8 @@ def read_image(
         path: the file.
         plane: which image of an array of more axes: its place along the first axes, for example
             ``plane=7`` of a cube ``(30, H, W)``, or ``(0, 7)`` of ``(2, 30, H, W)``.
-        most_bytes: what the image may take, as stored and as float32. The header is asked first.
+        most_bytes: what the image may take, as stored and as float32; 268 MB by default. The header
+            is asked first.
 
     Raises:
         FileNotFoundError: no such file.

@@ -23,6 +23,8 @@ MODELNET10_CLASSES = (
     "bathtub", "bed", "chair", "desk", "dresser",
     "monitor", "night_stand", "sofa", "table", "toilet",
 )  # fmt: skip
+"""The classes of ModelNet10, in the order of their labels."""
+
 MODELNET10_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 WITHOUT_MODELNET10 = (
     "ModelNet10 may be had for research only, so equivlab does not download it. Give path=... or "

@@ -2,10 +2,10 @@
 
 Both are ordinary convolutions with a bank of filters: each learned filter in all its
 orientations. With `P4` and `P4M` a filter has a number for each pixel, and its orientations are the
-same numbers elsewhere. With `Cyclic(n)` and `Dihedral(n)` it has a number for each function of a
-`RingBasis`, which turns by any angle: the law is exact at quarter turns, and in between pixels
-cost about 2 % of what a layer gives on a picture with details of a pixel's size, 0.3 % on a smooth
-one (``docs/notes/steerable.md``).
+same numbers elsewhere. With `Cyclic(n)` and `Dihedral(n)` it has a number for each circular
+harmonic on each of a few rings, which turns by any angle: the law is exact at quarter turns, and in
+between pixels cost about 2 % of what a layer gives on a picture with details of a pixel's size,
+0.3 % on a smooth one (``docs/notes/steerable.md``).
 
 Where is the law exact? On the grid that the layer steps over, a turn about the centre of the
 input must be a turn about the centre of the output. So it is exact, to rounding, if and only if
@@ -21,7 +21,7 @@ With `P6` and `P6M` the maps are hexagons and so are the filters, of 7, 19 and 3
 (Hoogeboom et al., *HexaConv*, ICLR 2018). In axial coordinates that is an ordinary convolution with
 zeros at the places that are no cells. Input and output are masked (`PlanarField.mask`): nothing
 outside a hexagon is looked at, and zeros stand there afterwards, whatever the bias. A stride that
-misses the cell in the middle is refused, see `equivlab.nn.planar.window`.
+misses the cell in the middle is refused.
 
 To rounding means to that of the convolution: on a GPU cuDNN takes ten bits of each float32
 number (TF32) unless ``torch.backends.cudnn.allow_tf32 = False``.
@@ -219,7 +219,7 @@ class LiftingConv2d(PlanarConv):
         out_channels: regular fields ``O`` of the output; each has ``|G|`` maps.
         kernel_size: side ``k`` of the square filters, in pixels; on hexagons 3, 5 and 7 are 7, 19
             and 37 cells.
-        stride: step in pixels; see the module's page for when it is exact.
+        stride: step in pixels; `equivlab.nn.planar.conv` says when it is exact.
         padding: rows and columns added on every side, or ``'same'``, ``'valid'``. With an even
             kernel ``'same'`` pads one side more, which no turn respects: not exact.
         dilation: distance in pixels between the filter's taps; exact with stride 1.

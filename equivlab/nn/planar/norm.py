@@ -35,7 +35,12 @@ class GroupBatchNorm(RunningNorm, nn.BatchNorm3d):
     Args:
         group: `P4` or `P4M`; `P6` or `P6M` on hexagons.
         channels: regular fields ``C``.
-        eps: as all that follow, those of every batch norm: see `RunningNorm`.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the running statistics; None averages all batches.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running statistics and use them in `eval()`.
+        device: where they live.
+        dtype: their type.
 
     Shape:
         ``(B, C, G, H, W)`` to the same.

@@ -26,8 +26,8 @@ def enlarged(
 
     Args:
         maps: ``(B, C, H, W)``.
-        size: rows and columns of the result, or
-        factor: how many times as many.
+        size: rows and columns of the result.
+        factor: instead of it, how many times as many.
         mode: as there.
         align_corners: as there.
         alike: all corners give the same, so one will do.
@@ -53,8 +53,8 @@ class GroupUpsample2d(FieldModule):
     Args:
         group: `P4` or `P4M`.
         channels: regular fields ``C``.
-        size: rows and columns of the result, or
-        scale_factor: how many times as many; neither where `forward` gets `like`.
+        size: rows and columns of the result.
+        scale_factor: instead of it, how many times as many; neither where `forward` gets `like`.
         mode: as `torch.nn.functional.interpolate`.
         align_corners: for ``'bilinear'`` and ``'bicubic'``, as there.
 

@@ -45,7 +45,7 @@ class SteerableConv3d(Window, ExactTables, FieldModule):
         irreps_in: what the input channels are, such as ``"1x0e"``.
         irreps_out: what the output channels are, such as ``"8x0e + 4x1o + 2x2e"``.
         kernel_size: side ``k`` of the cube of taps, in voxels.
-        stride: step in voxels; see the module's page for when it is exact.
+        stride: step in voxels; `equivlab.nn.space.conv` says when it is exact.
         padding: voxels added on every side, or ``'same'``, ``'valid'``. With an even kernel
             ``'same'`` pads one side more, which no rotation respects: not exact.
         dilation: distance in voxels between the taps; exact with stride 1.

@@ -30,8 +30,9 @@ class IrrepBatchNorm(ExactTables, RunningNorm, FieldModule):
     Args:
         irreps: what the channels are.
         field: `IrrepMaps` or `IrrepPoints`; or `CircleMaps`, with `CircleIrreps`.
-        eps: as `momentum` and `affine`, those of every batch norm: see `RunningNorm`. There is a
-            ``weight`` for each feature and a ``bias`` for each scalar.
+        eps: added to the variance, and to the mean square of a length.
+        momentum: weight of the newest batch in the running statistics.
+        affine: learn a ``weight`` for each feature and a ``bias`` for each scalar.
         center: subtract the mean of the scalars. False divides by their length instead and
             learns no bias, so that empty space stays empty: zeros then stand beyond the frame
             as they do inside it, and the frame leaves no trace of its corners.

@@ -75,7 +75,8 @@ class PointConv(FieldModule):
         irreps_out: what the output channels are.
         cutoff: how far a point sees; the neighbours must be made with the same.
         lmax: the highest degree of the harmonics.
-        radial: numbers that describe a distance, see `RadialBasis`.
+        radial: numbers that describe a distance: Gaussian bumps, evenly from 0 to the cutoff,
+            where they fade out.
         hidden: width of the radial network's hidden layer.
         mean_neighbors: the usual number ``n`` of neighbours; it scales the sum.
         self_interaction: add the mixed features of the point itself.
@@ -90,7 +91,7 @@ class PointConv(FieldModule):
     Raises:
         ValueError: irreps that nothing leads to, another cutoff, shape, dtype or device.
 
-    >>> from equivlab.nn.space import find_neighbors
+    >>> from equivlab.nn import find_neighbors
     >>> points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     >>> layer = PointConv("4x0e", "8x0e + 4x1o", cutoff=2.0)
     >>> layer(torch.ones(20, 4), find_neighbors(points, cutoff=2.0)).shape

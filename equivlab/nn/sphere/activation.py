@@ -30,15 +30,15 @@ class SO3Activation(FieldModule):
     ``out = P_b(activation(f))`` with ``P_b`` the projection on the degrees below ``b``, which
     obeys ``layer(act(R, f)) == act(R, layer(f))`` as far as the finer grid resolves
     ``activation(f)``: exactly for a square from 1.5 times oversampling on and for a cube from 2
-    (a grid of bandwidth b' integrates exactly what has degrees below 2b': those of the function
-    and those of the projection together).
+    (a grid of bandwidth ``b'`` integrates exactly what has degrees below ``2b'``: those of the
+    function and those of the projection together).
 
     Args:
         channels: signals ``C``.
         bandwidth: ``b`` of the grid, in and out.
         activation: any pointwise function of a tensor, or a module.
         oversampling: bandwidth of the finer grid over ``b``. 1 applies the function to the
-            samples as they are, without projection, as the paper does.
+            samples as they are, without projection, as Cohen et al. (ICLR 2018) do.
 
     Shape:
         ``(B, C, 2b, 2b, 2b)`` to the same.

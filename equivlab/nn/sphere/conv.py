@@ -61,8 +61,8 @@ class S2Conv(_ToRotations[Tensor]):
     """Correlate signals on the sphere with kernels in every pose: sphere to SO(3).
 
     ``out[o](R) = bias[o] + Σ_i ∫ ψ[i, o](R⁻¹x) f[i](x) dx``, which obeys
-    ``layer(act(R, f)) == act(R, layer(f))`` (paper, equation 4 and section 4). In the spectrum
-    it is an outer product for each degree, ``F^l_mn ∝ f_lm ψ_ln``.
+    ``layer(act(R, f)) == act(R, layer(f))`` (Cohen, Geiger, Köhler & Welling, ICLR 2018, equation 4
+    and section 4). In the spectrum it is an outer product for each degree, ``F^l_mn ∝ f_lm ψ_ln``.
 
     Args:
         in_channels: signals ``I``.
@@ -130,8 +130,8 @@ class SO3Conv(_ToRotations[list[Tensor]]):
     """Correlate signals on SO(3) with kernels on SO(3) in every pose.
 
     ``out[o](R) = bias[o] + Σ_i ∫ ψ[i, o](R⁻¹Q) f[i](Q) dQ``, which obeys
-    ``layer(act(R, f)) == act(R, layer(f))`` (paper, equation 6). In the spectrum it is a matrix
-    product for each degree, ``F^l ψ^lᵀ``.
+    ``layer(act(R, f)) == act(R, layer(f))`` (Cohen, Geiger, Köhler & Welling, ICLR 2018, equation
+    6). In the spectrum it is a matrix product for each degree, ``F^l ψ^lᵀ``.
 
     Args:
         in_channels: signals ``I``.

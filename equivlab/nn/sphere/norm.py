@@ -36,7 +36,12 @@ class SO3BatchNorm(RunningNorm, nn.BatchNorm3d):
     Args:
         channels: signals ``C``.
         bandwidth: ``b`` of their grid.
-        eps: as all that follow, those of every batch norm: see `RunningNorm`.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the running statistics; None averages all batches.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running statistics and use them in `eval()`.
+        device: where they live.
+        dtype: their type.
 
     Shape:
         ``(B, C, 2b, 2b, 2b)`` to the same.
@@ -128,7 +133,12 @@ class SpinBatchNorm(SO3BatchNorm):
         channels: signals ``C``.
         bandwidth: ``b`` of their grid.
         orders: highest order ``N``.
-        eps: as all that follow, those of every batch norm: see `RunningNorm`.
+        eps: added to the variance.
+        momentum: weight of the newest batch in the running statistics; None averages all batches.
+        affine: learn ``weight`` and ``bias``.
+        track_running_stats: keep running statistics and use them in `eval()`.
+        device: where they live.
+        dtype: their type.
 
     Shape:
         ``(B, C, 2N+1, 2b, 2b)`` to the same; ``(B, C, 2b, 2b)`` where ``N`` is 0.
@@ -165,7 +175,7 @@ class SpinBatchNorm(SO3BatchNorm):
         return expand(self.on_spectrum(project(x, bandwidth)), bandwidth)
 
     def on_spectrum(self, spectrum: Tensor) -> Tensor:
-        """The same of a spectrum ``(m, n, B, C, l)``, see `equivlab.sphere.spin.project`."""
+        """The same of a spectrum ``(m, n, B, C, l)``, as `SpinConv.transform` gives it."""
         scale, shift = self.scale_and_shift(lambda: self.spectral_moments(spectrum))
         out = spectrum * scale[:, None]
         constant_term(out).add_(shift)
@@ -195,7 +205,7 @@ class NormedConv(FieldModule):
     Shape:
         As `conv`.
 
-    >>> from equivlab.nn.sphere.conv import S2Conv
+    >>> from equivlab.nn import S2Conv
     >>> NormedConv(S2Conv(1, 20, 30, 10)).out_field
     RotationMaps(20, bandwidth=10)
     """
@@ -218,6 +228,6 @@ class NormedConv(FieldModule):
         return self.from_spectrum(self.conv.transform(self.conv.check(x)))
 
     def from_spectrum(self, spectrum: Tensor | list[Tensor]) -> Tensor:
-        """The same from the spectrum of the input; see `SphericalConv.from_spectrum`."""
+        """The same from the spectrum of the input; see `S2Conv.from_spectrum`."""
         with no_autocast(self.conv.kernel):
             return self.conv.samples(self.norm.on_spectrum(self.conv.correlate(spectrum)))

@@ -114,7 +114,7 @@ class SpinConv(SphericalConv[Tensor, Tensor]):
         return basis * math.sqrt(3 / (len(self.kernel_grid) * self.in_channels))
 
     def transform(self, x: Tensor) -> Tensor:
-        """The spectrum ``(m, k, B, I, l)`` of an input, see `equivlab.sphere.spin.project`."""
+        """The spectrum ``(m, k, B, I, l)`` of an input; 0 where ``l < |m|`` or ``l < |k|``."""
         return project(at_least_single(x), min(self.in_field.bandwidth, self.lmax + 1))
 
     def correlate(self, spectrum: Tensor) -> Tensor:

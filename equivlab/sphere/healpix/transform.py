@@ -87,7 +87,8 @@ def healpix_sht(
         lmax: highest degree ``L − 1``; by default ``2·nside``.
         iterations: corrections; 3 as healpy. Nine reach 3e-15 in float64, four 2e-7 in float32.
         ring_weights: use healpy's ring weights (its ``use_weights=True``, which is not its
-            default); see `equivlab.sphere.healpix.rings.ring_weights`.
+            default): one for each ring, those nearest to 1 that integrate zonal harmonics
+            exactly.
         tuned: take the best steps instead of healpy's (up to nside 128; beyond, always healpy's).
         route: ``'ducc'`` (CPU), ``'torch'``, or ``'auto'``: ducc0 on the CPU if it is there.
 
@@ -127,7 +128,7 @@ def healpix_isht(coefficients: Tensor, nside: int, *, route: str = "auto") -> Te
     """The HEALPix maps of spherical-harmonic coefficients, exact; as `healpy.alm2map`.
 
     Args:
-        coefficients: ``(..., L²)``, real, see `equivlab.sphere.healpix`.
+        coefficients: ``(..., L²)``, real, as in `equivlab.sphere.s2`.
         nside: resolution of the maps, a power of two. Degrees above ``3·nside − 1`` cannot be
             told apart from lower ones afterwards, and are refused.
         route: as in `healpix_sht`.

@@ -36,8 +36,8 @@ class Machine:
         compile: `torch.compile` the network.
         channels_last: maps and weights in the memory format that GPUs convolve in bf16. It
             makes an ordinary network faster, group networks slower (their norms).
-        sync_norms: the batch norms of several devices share their statistics, see
-            `equivlab.nn.synced`; then the result does not depend on how many there are.
+        sync_norms: the batch norms of several devices share their statistics;
+            then the result does not depend on how many there are.
     """
 
     accelerator: str = "auto"

@@ -36,7 +36,14 @@ __all__ = ["FitReport", "fit_lightning"]
 
 @dataclass(frozen=True)
 class FitReport:
-    """What came out: a row for each epoch, and which was the best on the validation images."""
+    """What came out: a row for each epoch, and which was the best on the validation images.
+
+    Attributes:
+        curve: of each epoch its number, loss, and validation scores, by name.
+        best_epoch: the number of the one with the best macro AUC, whose weights are loaded.
+        best_auc: that AUC.
+        folder: of checkpoints and logs.
+    """
 
     curve: list[dict[str, float]]
     best_epoch: int

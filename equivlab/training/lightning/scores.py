@@ -23,7 +23,13 @@ ROUNDED = 0.2  # how far the sum of a row of probabilities may be from 1, of rou
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and the interval in which it lies with the probability asked for."""
+    """A value and the interval in which it lies with the probability asked for.
+
+    Attributes:
+        value: on all images.
+        low: the lower end.
+        high: the upper end.
+    """
 
     value: float
     low: float

@@ -10,9 +10,15 @@ __all__ = ["ConversionError", "attention_in"]
 class ConversionError(ValueError):
     """A network, or a part of it, that `equivariant_twin` does not convert.
 
-    Attributes:
+    Args:
         path: the module, as in ``'layer1.0.conv1'``; empty for the network itself.
         line: file and line of the code, where they are known.
+        why: what cannot be converted.
+        remedy: what one can do.
+
+    Attributes:
+        path: as given.
+        line: as given.
     """
 
     def __init__(self, path: str, line: str, why: str, remedy: str) -> None:

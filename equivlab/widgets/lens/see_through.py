@@ -34,7 +34,7 @@ class SeeThrough(AskedView):
     """A gravitational lens to hold, its image, its caustics, and what classifiers say of it.
 
     Source and deflector move under the hand, and so do the deflector's axis and one more mass; the
-    other numbers have sliders. Each move shoots the rays again (`equivlab.data.lenses`) and asks
+    other numbers have sliders. Each move shoots the rays again, as `simulate` does, and asks
     the classifiers; the latest question wins, none queue up. Turning turns the sky
     itself, so nothing is interpolated; the noise turns along by quarter turns. The curve shows the
     probability of one class all round: level for a network that is equivariant, up to what pixels

@@ -50,6 +50,8 @@ class CircleActivation(ExactTables, FieldModule):
         group: `SO2` or `O2`.
         oversampling: how many times as many samples as coefficients, at least; 2 or more is
             advised.
+        device: where the tables live.
+        dtype: their type.
 
     Shape:
         ``(B, C·(2K + 1), H, W)`` to the same: irreps ``Cx0 + Cx1 + … + CxK``.
