@@ -7,6 +7,7 @@ shows at its pose is saved to ``notebooks/images``.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -23,6 +24,8 @@ READY = """() => {
   return canvas && canvas.dataset.settled !== "false" && canvas.dataset.live !== "false";
 }"""
 
+LAG = re.compile(r"\d ms behind")  # of the machine that draws: no part of a still
+
 
 def picture(
     browser: Browser, name: str, path: Path, width: int = 1000, scheme: str = "light"
@@ -33,6 +36,8 @@ def picture(
         page.goto(address + scheme)
         page.wait_for_function(READY)
         page.evaluate("() => new Promise(requestAnimationFrame)")
+        lags = page.locator(".equivlab-view span", has_text=LAG)
+        lags.evaluate_all("all => all.forEach((one) => { one.style.visibility = 'hidden'; })")
         page.locator(".equivlab-view").screenshot(path=path)
         page.close()
 
