@@ -170,7 +170,7 @@ def whole_sentences(app, what: str, name: str, obj, options, lines: list[str]) -
             lines[homes[0]] = f"{home}{said}: {lines[homes[0]].removeprefix(home)}"
 
 
-NAME = re.compile(r"(?:equivlab\.(?:\w+\.)*)?(\w+)((?:\.\w+)?)(?:\(\))?")
+NAME = re.compile(r"(?:equivlab\.(?:\w+\.)*)?(\w+)((?:\.\w+)?)(?:\(.*\))?", re.DOTALL)
 
 
 def within(node: nodes.Node, *kinds: type) -> bool:
@@ -187,10 +187,13 @@ def linked_names(app, doctree: nodes.document) -> None:
     rooms = {here: KNOWN.get(here, {}), **KNOWN}  # its own room first
     for code in list(doctree.findall(nodes.literal)):
         found = NAME.fullmatch(code.astext())
+        room = code.astext().removeprefix("equivlab.")
+        if room in KNOWN and room != code.astext():
+            found = NAME.fullmatch(room)
         if not found or within(code, nodes.reference, pending_xref, nodes.title):
             continue
         name, member = found.groups()
-        usual = name.islower() and "_" not in name and "." not in code.astext()  # a word
+        usual = name.islower() and not re.search(r"[_.(]", code.astext())  # a word like any other
         homes = [room for room, names in rooms.items() if name in names]
         if homes and (not usual or homes[0] == here):
             link = pending_xref(refdomain="py", reftype="obj", refexplicit=False, refwarn=False)

@@ -34,7 +34,7 @@ def rotate_image() -> Any:
 
 
 def rotate_sphere() -> Any:
-    """A planet turned by 36°, and the features of a convolution on it."""
+    """A planet turned by 37°, and the features of a convolution on it."""
     widget = RotateSphere(S2Conv(1, 2, 32, 16), globe_signals(bandwidth=32), channels=(0, 1))
     widget.turn(SO3.from_zyz(0.3, 0.4, 0.2))
     return widget
