@@ -170,7 +170,8 @@ def whole_sentences(app, what: str, name: str, obj, options, lines: list[str]) -
             lines[homes[0]] = f"{home}{said}: {lines[homes[0]].removeprefix(home)}"
 
 
-NAME = re.compile(r"(?:equivlab\.(?:\w+\.)*)?(\w+)((?:\.\w+)?)(?:\(.*\))?", re.DOTALL)
+# A name, perhaps with its home before it, a member behind it, or called.
+NAME = re.compile(r"(?:equivlab\.(?:\w+\.)*)?(\w+)((?:\.\w+)?)(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?")
 
 
 def within(node: nodes.Node, *kinds: type) -> bool:
