@@ -49,7 +49,7 @@ def still_sphere(
         views = [
             ("" if n else "input", globe, rotation.mT @ facing, "cividis"),
             (f"{name}features", features[0], facing, "RdBu_r"),
-            (f"turned back: error {error_words(error, 1)}", features[1], facing, "RdBu_r"),
+            (f"turned back: error {error_words(error)}", features[1], facing, "RdBu_r"),
         ]
         for ax, (words, picture, pose, colours) in zip(axes[n], views, strict=True):
             ax.set_axis_off()

@@ -34,6 +34,7 @@ def still_lens(
         title: what it is.
     """
     figure = Figure(figsize=(7.8, 3.3), dpi=DOTS, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1)  # type: ignore[union-attr, call-arg]
     sky, behind, said = figure.subplots(1, 3, width_ratios=(1.1, 1, 1))
     box = (-half, half, -half, half)
     sky.imshow(levels, cmap="cividis", origin="lower", extent=box, vmin=0, vmax=255)

@@ -15,9 +15,9 @@ GREY = "#8c8c8c"  # of interpolation, as of resampling everywhere
 EMPTY = "#e4e4e4"
 
 
-def error_words(error: float, digits: int = 2) -> str:
+def error_words(error: float) -> str:
     """An error as the pages say it: what is rounding alone is none."""
-    return "0 (exact)" if error < EXACT else f"{error:.{digits}g}"
+    return "0 (exact)" if error < EXACT else f"{error:.2g}"
 
 
 def draw_budget(ax: Axes, rows: Sequence[tuple[str, str, ErrorBudget]], most: float) -> None:

@@ -225,7 +225,7 @@ class RotateShape(AskedView):
         budgets = []
         for title, role, view in zip(self.titles, self.roles, self.views, strict=False):
             budget = self._budget(view, R)
-            words = f"{title}: error {error_words(float(budget.total), 1)}"
+            words = f"{title}: error {error_words(float(budget.total))}"
             glyphs.append((words, view.glyphs(self.shape, R)))
             budgets.append((title, role, budget))
         most = max(0.01, *(float(errors.max()) for view in self.views for errors in view.errors))
