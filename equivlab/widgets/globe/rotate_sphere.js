@@ -43,6 +43,7 @@ class SphereView extends CanvasView {
       const levels = globes.subarray(n * size, (n + 1) * size);
       return this.painters[0].picture(levels, spec.globe, levels.includes(255));
     });
+    this.patience = 400; // questions say the same, more often
     this.loop = new KernelLoop(this.invoke, {
       hear: (answer, buffers, question) => this.hear(answer, buffers, question),
       changed: () => this.changed(""),
@@ -85,11 +86,6 @@ class SphereView extends CanvasView {
 
   get traits() {
     return ["rotation", "signal", "channel", "gamma", "square"];
-  }
-
-  /** Its questions say the same, more often. */
-  get patience() {
-    return 400;
   }
 
   get square() {

@@ -37,6 +37,7 @@ class LensView extends CanvasView {
     const lines = floats(state.get("_recorded_lines"));
     this.recorded = new RecordedSky(spec, bytes(state.get("_recorded")), lines);
     this.picture = new Picture(bytes(state.get("_colours")), spec.pixels);
+    this.patience = 400; // questions say the same, more often
     this.loop = new KernelLoop(this.invoke, {
       hear: (answer, buffers, question) => this.hear(answer, buffers, question),
       changed: () => this.redraw(),
@@ -75,11 +76,6 @@ class LensView extends CanvasView {
   changed(name) {
     super.changed(name);
     if (name !== "curves") this.ask();
-  }
-
-  /** Its questions say the same, more often. */
-  get patience() {
-    return 400;
   }
 
   /** What was asked for. @returns {Pose} */

@@ -38,6 +38,7 @@ export class CanvasView {
     this.nextFrame = undefined;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.saving = undefined;
+    this.patience = 150; // ms between two words to the kernel about the state, while it changes
     this.scale = 1; // pixels of the canvas for one of the layout
     this.zoom = 1; // pixels of the page for one of the layout
     this.sharpness = 0; // pixels for one of the page that a picture to save needs
@@ -124,11 +125,6 @@ export class CanvasView {
         // Without a kernel the page keeps what it knows.
       }
     }, this.patience);
-  }
-
-  /** Milliseconds between two words to the kernel about the state, while it changes. */
-  get patience() {
-    return 150;
   }
 
   /** @param {string} text @param {string} title @param {() => void} act */

@@ -56,6 +56,7 @@ class ShapeView extends CanvasView {
     });
     this.reading = this.recorded.at(this.shape, this.rotation);
     this.dots = new Dots(this, this.recorded.dots());
+    this.patience = 400; // questions say the same, more often
     this.loop = new KernelLoop(this.invoke, {
       hear: (answer, buffers, question) => this.hear(answer, buffers, question),
       changed: () => this.changed(),
