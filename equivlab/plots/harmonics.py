@@ -6,6 +6,7 @@ where it is positive and blue where it is negative.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def plot_harmonics(lmax: int = 3, *, interactive: bool = False) -> Figure | Inte
             values.append(one.numpy() / np.sqrt(2 * degree + 1))
             centers.append((0.0, WIDE * order, -HIGH * degree))
     says = f"Spherical harmonics up to degree {lmax}"
-    return _surfaces(names, values, centers, says, interactive)
+    return _surfaces(names, values, centers, says, interactive, max(1.0, (2 * lmax + 1) / 8))
 
 
 def plot_irreps(
@@ -116,14 +117,15 @@ def _surfaces(
     centers: list[tuple[float, float, float]],
     says: str,
     interactive: bool,
+    size: float = 1.0,
 ) -> Figure | InteractiveFigure:
-    """Functions on `directions`, each a surface about its own center."""
+    """Functions on `directions`, each a surface about its own center; stills of that size."""
     at = directions().numpy()
     limit = max(map(limit_of, values))
     bodies = [
         np.abs(one)[..., None] * at + center for one, center in zip(values, centers, strict=True)
     ]
-    still = _still(names, values, bodies, centers, limit, says)
+    still = _still(names, values, bodies, centers, limit, says, size)
 
     def spec() -> Spec:
         data: list[dict[str, Any]] = [
@@ -157,12 +159,13 @@ def _still(
     centers: list[tuple[float, float, float]],
     limit: float,
     says: str,
+    size: float,
 ) -> Figure:
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    figure = new_figure(6.4, 5)
+    figure = new_figure(6.4 * size, 5 * size)
     ax: Any = figure.add_subplot(projection="3d", proj_type="ortho")
     norm = Normalize(-limit, limit)
     colors = colormaps[SIGNED]
@@ -175,13 +178,14 @@ def _still(
             shade=False,
         )
         drawn.set_label(name)
-        drawn.set_rasterized(True)
+        drawn.set(rasterized=True, clip_on=False)
         below = center[2] - 1.1 * limit
-        ax.text(center[0], center[1], below, name, fontsize=7, ha="center", va="top")
+        short = re.sub("[lm] = ", "", name).replace("-", "−")  # beside its neighbors
+        ax.text(center[0], center[1], below, short, fontsize=9, ha="center", va="top")
     whole = np.concatenate([body.reshape(-1, 3) for body in bodies])
     ax.set_box_aspect(np.maximum(np.ptp(whole, 0), limit), zoom=1.28)
     ax.view_init(elev=14, azim=0)
     ax.set_axis_off()
-    ax.set_title(says)
+    ax.set_title(f"{says}: l, m" if names[0].startswith("l = ") else says)
     figure.colorbar(ScalarMappable(norm, colors), ax=ax, shrink=0.6)
     return figure

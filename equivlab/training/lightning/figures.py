@@ -72,7 +72,7 @@ def plot_roc(
         ax.plot(false, true, style, color=COLOURS[k % len(COLOURS)], label=f"{name} {areas[name]}")
     ax.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
     ax.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
-    ax.legend(loc="lower right", frameon=False, fontsize=8, title="AUC (95 % interval)")
+    ax.legend(loc="lower right", frameon=False, fontsize=9, title="AUC (95 % interval)")
     return ax
 
 
