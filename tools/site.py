@@ -44,11 +44,11 @@ MODULES = (
 INNER = {
     "fields": ("irreps.Irreps", "irreps.Irrep"),
     "nn": (
+        "sphere.base.SphericalConv",
+        "space.neighbors.Neighbors",
         "planar.conv",
         "space.conv",
         "space.kernel",
-        "sphere.base.SphericalConv",
-        "space.neighbors.Neighbors",
     ),
     "transfer": ("twin.report.Row",),
     "weights": ("likeness",),

@@ -161,7 +161,7 @@ class Window:
         self.smallest_side = max(side, room)
 
     def is_exact(self, size: int) -> bool:
-        """Is the law exact, to rounding, for inputs with `size` pixels along each axis?"""
+        """Is the law exact, to rounding, for inputs with `size` samples along each axis?"""
         before, after = self.margins
         return before == after and (size + before + after - self.reach) % self.stride == 0
 

@@ -94,7 +94,10 @@ class InteractiveFigure(anywidget.AnyWidget):
 
     @command
     def library(self, _message: Any, _buffers: Any) -> tuple[dict[str, Any], list[bytes]]:
-        """Called by a page that has no plotly yet."""
+        """Called by a page that has no plotly yet.
+
+        :meta private:
+        """
         return {}, [packed_source()]
 
     def __repr__(self) -> str:

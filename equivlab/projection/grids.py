@@ -72,6 +72,11 @@ class SphereGrid:
 def sphere_grid(bandwidth: int | None, nside: int | None, taker: str) -> SphereGrid:
     """The grid that a caller asked for: exactly one of the two.
 
+    Args:
+        bandwidth: ``b``, for ``(2b, 2b)`` samples; or None.
+        nside: for ``12·nside²`` HEALPix pixels; or None.
+        taker: who wants it, for the messages.
+
     Raises:
         ValueError: none or both, a bandwidth below 1, or an nside that is no power of two.
     """

@@ -95,7 +95,7 @@ def project_molecule(
     """Each atom's view of the others: potentials on a small sphere about it, one per element.
 
     ``U_z(x) = Σ_{j ≠ i, z_j = z} z_i z_j k(|x − p_j|)`` for ``x`` on the sphere about atom ``i``,
-    with ``k(r) = exp(−r²/2·width²)`` or ``1/r``. A turned molecule has turned signals, and the
+    with ``k(r) = exp(−r²/(2·width²))`` or ``1/r``. A turned molecule has turned signals, and the
     order of the atoms moves only the axis ``N``.
 
     Args:

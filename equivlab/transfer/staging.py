@@ -29,7 +29,7 @@ Stages = dict[str, list[nn.Module]]
 def stages(model: nn.Module) -> Stages:
     """The named parts of a network, from the image to the class scores.
 
-    A model with a table `stages` from names to submodules (such as `ResNet18`) names them itself.
+    A model with a table ``stages`` from names to submodules (such as `ResNet18`) names them itself.
     Any other is cut before each layer of filters or weights: ``'stage1'``, ``'stage2'``, ..., and
     the last is ``'head'``. A `FieldModule` is one layer with all that is inside it.
 

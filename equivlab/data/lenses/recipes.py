@@ -77,6 +77,15 @@ class Substructure:
     it is documented), the distance from the centre uniform, the direction too. ``axion``: a
     vortex, equal point masses on a line through the centre at a random angle; for an axion of
     mass ``m`` (eV) its half-length is ``0.06/(2m) · 10⁻²²``.
+
+    Args:
+        subhalos: how many point masses.
+        masses: the least and the largest of them.
+        slope: of their distribution.
+        radii: from and to which distance from the centre they lie.
+        vortex_mass: of the whole line.
+        vortex_points: masses on it.
+        log_axion_mass: from and to which decimal logarithm of eV.
     """
 
     subhalos: int = 25

@@ -23,7 +23,7 @@ __all__ = ["lens_source", "simulate_to_shards"]
 
 
 def lens_source(recipe: LensRecipe, *, seed: int = 0, stamps: Stamps | None = None) -> Source:
-    """What `write_shards` and `write_part` take of a recipe; image ``n`` is that of `simulate`.
+    """What `write_part` takes of a recipe; image ``n`` is that of `simulate`.
 
     Args:
         recipe: what to make; see `lens_recipe`.

@@ -36,7 +36,7 @@ Workers = int | Executor
 
 @dataclass(frozen=True)
 class Source:
-    """An endless set of images, of which `write_shards` and `write_part` write the first.
+    """An endless set of images, of which `write_part` writes the first.
 
     Attributes:
         make: ``make(numbers) -> images (B, C, H, W), labels (B,)``.

@@ -150,6 +150,8 @@ class PlanarConv(PlanarWindow, ExactTables, FieldModule):
     def filter_bank(self) -> tuple[Tensor, Tensor | None]:
         """All filters in all orientations ``(O·G, I·A, k, k)``, and the bias of each ``(O·G,)``.
 
+        ``A`` is the number of maps in a channel of the input: 1 of an image, else ``G``.
+
         Expanded anew where a gradient is wanted; else taken from memory while the weights are
         the same, number for number.
         """

@@ -33,7 +33,8 @@ class GroupDouble2d(FieldModule):
 
     Shape:
         ``(B, C, G, H, W)`` to ``(B, C, G, 2H, 2W)``, or to the `size` that `forward` is given, of
-        ``2H`` or ``2H − 1`` rows and ``2W`` or ``2W − 1`` columns.
+        ``2H`` or ``2H − 1`` rows and ``2W`` or ``2W − 1`` columns; on hexagons, whose arrays have
+        ``2R + 1`` rows, ``2H − 1`` or ``2H − 3`` of both.
 
     Raises:
         ValueError: a tensor of another kind, or another size.

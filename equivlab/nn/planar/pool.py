@@ -183,7 +183,8 @@ class GroupDownsample2d(FieldModule):
             hexagons ``'zeros'`` only.
 
     Shape:
-        ``(B, C, G, H, W)`` to ``(B, C, G, ⌈H/stride⌉, ⌈W/stride⌉)``.
+        ``(B, C, G, H, W)`` to ``(B, C, G, ⌈H/stride⌉, ⌈W/stride⌉)``; on hexagons to
+        ``2⌈R/stride⌉ + 1`` rows and columns, of ``2R + 1``.
 
     Raises:
         ValueError: a tensor of another kind, a stride below 1, or an unknown padding.

@@ -94,8 +94,8 @@ class LiftingStripConv2d(_Strip):
         out_channels: regular fields ``O`` of the output.
         kernel_size: rows and columns of a filter, whose difference is even.
         stride: step in pixels.
-        padding: rows and columns padded at each end, as `torch.nn.Conv2d`; more of them on the
-            short side, so that the square around the filter is padded evenly.
+        padding: rows and columns padded at each end, as `torch.nn.Conv2d`: such that the square
+            around the filter is padded evenly, ``(0, 3)`` for a filter of 1 × 7.
         dilation: distance in pixels between the filter's taps.
         groups: blocks of channels that do not mix.
         bias: add one learned number to each field.

@@ -46,7 +46,7 @@ class GroupUpsample2d(FieldModule):
     """Interpolate each map of a regular field to another size.
 
     ``layer(act(g, f)) == act(g, layer(f))`` exactly, or to rounding, on every size. By a whole
-    factor this is `torch.nn.functional.interpolate`. By another one that is not equivariant: it
+    factor this is `torch.nn.functional.interpolate`. By another one, that is not equivariant: it
     takes the left of two equal neighbours, and counts from the left where the new size is rounded.
     There the layer takes the mean of what it gives from all four corners.
 

@@ -27,7 +27,7 @@ Kind = type[IrrepMaps] | type[IrrepPoints]
 class IrrepGate(FieldModule):
     """Gated activation: scalars by a function, all else times a gate between 0 and 1.
 
-    ``out = act(s)`` for each scalar ``0e`` and ``out = sigmoid(gate) · v`` for every other
+    ``out = activation(s)`` for each scalar ``0e`` and ``out = sigmoid(gate) · v`` for every other
     feature, each with a gate of its own among the input channels, so
     ``layer(act(g, f)) == act(g, layer(f))`` for every rotation and mirror (Weiler et al.,
     NeurIPS 2018, section 4.3).

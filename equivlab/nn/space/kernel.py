@@ -10,9 +10,10 @@ that depend on nothing learned: computed once for each pair of irreps, in double
 
 **Profiles.** ``'shells'``, Gaussian bumps at radii 0, 1, 2, … voxels, can tell one voxel from the
 next, and so can sharpen what the grid does not resolve. ``'gaussian'``, the radial functions of
-the harmonic oscillator ``r^f L_n^{f+½}(r²/width²) exp(−r²/2·width²)``, are smooth everywhere and
-low-pass whatever the weights: with a width of about a voxel, features stay resolved from layer to
-layer, and free rotations cost far less (`benchmarks/shapes.py`).
+the harmonic oscillator ``rᶠ L(r²/width²) exp(−r²/(2·width²))``, with ``L`` the Laguerre polynomials
+of index ``f + ½``, are smooth everywhere and low-pass whatever the weights: with a width of about a
+voxel, features stay resolved from layer to layer, and free rotations cost far less
+(`benchmarks/shapes.py`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ __all__ = ["IrrepBatchNorm"]
 
 
 class IrrepBatchNorm(ExactTables, RunningNorm, FieldModule):
-    """Batch normalisation of irreps: scalars to mean 0 and variance 1, all else to length 1.
+    """Batch normalisation of irreps: scalars to mean 0, every component to variance 1.
 
     ``out = weight · (s − mean) / sqrt(var + eps) + bias`` for scalars ``0e``, and
     ``out = weight · v / sqrt(mean(|v|² / (2l + 1)) + eps)`` for every other feature, one number

@@ -113,7 +113,10 @@ class SO3Moments(FieldModule):
 
 
 class S2Moments(SO3Moments):
-    """`SO3Moments` of signals on the sphere: ``(B, C, 2b, 2b)`` to ``(B, (2 + T) C)``."""
+    """`SO3Moments` of signals on the sphere: ``(B, C, 2b, 2b)`` to ``(B, (2 + T) C)``.
+
+    Arguments as `SO3Moments`.
+    """
 
     field = SphereMaps
 

@@ -175,7 +175,7 @@ class SpinBatchNorm(SO3BatchNorm):
         return expand(self.on_spectrum(project(x, bandwidth)), bandwidth)
 
     def on_spectrum(self, spectrum: Tensor) -> Tensor:
-        """The same of a spectrum ``(m, n, B, C, l)``, as `SpinConv.transform` gives it."""
+        """The same of a spectrum ``(m, n, B, C, l)``, as `SpinConv.correlate` gives it."""
         scale, shift = self.scale_and_shift(lambda: self.spectral_moments(spectrum))
         out = spectrum * scale[:, None]
         constant_term(out).add_(shift)

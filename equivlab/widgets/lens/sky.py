@@ -63,10 +63,10 @@ class Pose:
         shear_deg: its direction.
         amount: the masses of the substructure are those that were drawn, times this.
         clump_mass: decimal logarithm of one more mass, in suns; 7 for none.
-        clump_x: where that is,
+        clump_x: where that is, to the right.
         clump_y: and upwards.
         angle_deg: by which all of it is turned, counter-clockwise.
-        kind: of the substructure, one of `CLASSES`.
+        kind: of the substructure: ``'no_sub'``, ``'cdm'`` or ``'axion'``.
         draw: the number of the draw of it, of the source's own axis and of the exposure.
         noise: whether the picture has noise.
     """

@@ -24,6 +24,10 @@ def fourier_matrix(samples: int, max_frequency: int) -> Tensor:
     by ``√samples``: with ``samples > 2K`` they are orthonormal, so the transpose leads back. With
     ``samples = |G|`` it is the Fourier transform on the group of turns: it takes the regular
     representation apart into its irreducible ones.
+
+    Args:
+        samples: values around the circle.
+        max_frequency: ``K``.
     """
     angles = 2 * math.pi * torch.arange(samples, dtype=torch.float64) / samples
     waves = [torch.ones_like(angles)]
