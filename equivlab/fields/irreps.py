@@ -139,8 +139,8 @@ def degree_matrix(degree: int, g: Tensor) -> Tensor:
     """Wigner's D for real harmonics: ``Y(g·p) = D(g) Y(p)``.
 
     Read off the harmonics themselves, by least squares on a few points, so it is good to 1e-14
-    for every rotation, at the poles too. (e3nn's own `wigner_D` goes through single precision
-    and is good to 1e-6; the tests compare the two.)
+    for every rotation, at the poles too. (``e3nn.o3.wigner_D`` goes through single
+    precision and is good to 1e-6; the tests compare the two.)
 
     Args:
         degree: ``l``.

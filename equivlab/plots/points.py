@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_points"]
 
 HEAD, STILL_HEAD = 0.3, 0.12  # of an arrow, as a part of its length; a still has no cone
-KINDS = "#333333", *HUES["plain"], "#c07a00", "#a8447f", "#8a3b12"  # of points with names
+KINDS = "#767676", *HUES["plain"], "#c07a00", "#a8447f", "#8a3b12"  # of points with names
 
 
 def plot_points(

@@ -77,7 +77,7 @@ def healpix_sht(
     corrections at nside 4, 8, 16, 32, 64: 3e-6, 6e-7, 2e-7, 6e-8, 2e-8 (float64); with healpy's
     steps 2e-5, 4e-6, 8e-7, 3e-7, 9e-8, and ten times that without ring weights. At
     ``3·nside − 1``, healpy's default, the polar rings cannot tell all orders apart, the
-    iteration stalls, and at nside 16 to 64 6 to 11 % of error stay (8 to 13 % with healpy's
+    iteration stalls, and from nside 16 to 64 an error of 6 to 11 % stays (8 to 13 % with healpy's
     steps). At no `lmax` is it worse than healpy with its defaults, for white maps or smooth ones.
     Content of a map above `lmax` folds back a little in any case.
 
