@@ -6,7 +6,6 @@ where it is positive and blue where it is negative.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,14 +63,16 @@ def plot_harmonics(lmax: int = 3, *, interactive: bool = False) -> Figure | Inte
     if not 0 <= lmax <= HIGHEST:
         raise ValueError(f"plot_harmonics takes lmax from 0 to {HIGHEST}; got {lmax}.")
     at = directions()
-    names, values, centers = [], [], []
+    names, labels, values, centers = [], [], [], []
     for degree in range(lmax + 1):
         for order, one in enumerate(harmonics(degree, at).unbind(-1), -degree):
             names.append(f"l = {degree}, m = {order}")
+            labels.append(f"{degree}, {order}".replace("-", "−"))
             values.append(one.numpy() / np.sqrt(2 * degree + 1))
             centers.append((0.0, WIDE * order, -HIGH * degree))
     says = f"Spherical harmonics up to degree {lmax}"
-    return _surfaces(names, values, centers, says, interactive, max(1.0, (2 * lmax + 1) / 8))
+    still = (labels, f"{says}: l, m", max(1.0, (2 * lmax + 1) / 8))
+    return _surfaces(names, values, centers, says, interactive, still)
 
 
 def plot_irreps(
@@ -108,7 +109,8 @@ def plot_irreps(
     largest = max(map(limit_of, values))
     wide, high = WIDE * largest, HIGH * largest
     centers = [(0.0, wide * (place % ROW), -high * (place // ROW)) for place in range(len(values))]
-    return _surfaces(names, values, centers, f"Features {kinds}", interactive)
+    says = f"Features {kinds}"
+    return _surfaces(names, values, centers, says, interactive, (names, says, 1.0))
 
 
 def _surfaces(
@@ -117,15 +119,18 @@ def _surfaces(
     centers: list[tuple[float, float, float]],
     says: str,
     interactive: bool,
-    size: float = 1.0,
+    still: tuple[list[str], str, float],
 ) -> Figure | InteractiveFigure:
-    """Functions on `directions`, each a surface about its own center; stills of that size."""
+    """Functions on `directions`, each a surface about its own center.
+
+    `still` is what matplotlib's figure has: words below each, its title, and its size.
+    """
     at = directions().numpy()
     limit = max(map(limit_of, values))
     bodies = [
         np.abs(one)[..., None] * at + center for one, center in zip(values, centers, strict=True)
     ]
-    still = _still(names, values, bodies, centers, limit, says, size)
+    drawn = _still(values, bodies, centers, limit, *still)
 
     def spec() -> Spec:
         data: list[dict[str, Any]] = [
@@ -149,16 +154,16 @@ def _surfaces(
             "layout": layout(title={"text": says}, scene=scene() | {"camera": camera}),
         }
 
-    return shown(still, spec, says, interactive)
+    return shown(drawn, spec, says, interactive)
 
 
 def _still(
-    names: list[str],
     values: list[Floats],
     bodies: list[Floats],
     centers: list[tuple[float, float, float]],
     limit: float,
-    says: str,
+    labels: list[str],
+    title: str,
     size: float,
 ) -> Figure:
     from matplotlib import colormaps
@@ -169,7 +174,7 @@ def _still(
     ax: Any = figure.add_subplot(projection="3d", proj_type="ortho")
     norm = Normalize(-limit, limit)
     colors = colormaps[SIGNED]
-    for name, one, body, center in zip(names, values, bodies, centers, strict=True):
+    for label, one, body, center in zip(labels, values, bodies, centers, strict=True):
         drawn = ax.plot_surface(
             *np.moveaxis(body, -1, 0),
             facecolors=colors(norm(one)),
@@ -177,15 +182,14 @@ def _still(
             ccount=99,
             shade=False,
         )
-        drawn.set_label(name)
+        drawn.set_label(label)
         drawn.set(rasterized=True, clip_on=False)
         below = center[2] - 1.1 * limit
-        short = re.sub("[lm] = ", "", name).replace("-", "−")  # beside its neighbors
-        ax.text(center[0], center[1], below, short, fontsize=9, ha="center", va="top")
+        ax.text(center[0], center[1], below, label, fontsize=9, ha="center", va="top")
     whole = np.concatenate([body.reshape(-1, 3) for body in bodies])
     ax.set_box_aspect(np.maximum(np.ptp(whole, 0), limit), zoom=1.28)
     ax.view_init(elev=14, azim=0)
     ax.set_axis_off()
-    ax.set_title(f"{says}: l, m" if names[0].startswith("l = ") else says)
+    ax.set_title(title)
     figure.colorbar(ScalarMappable(norm, colors), ax=ax, shrink=0.6)
     return figure

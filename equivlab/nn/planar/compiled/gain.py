@@ -189,9 +189,8 @@ def _copies_with_short_vectors(s: Sizes) -> bool:
 
 
 def _lifted_with_long_vectors(s: Sizes) -> bool:
-    return (
-        s.kernel_size >= 5 and s.batch == 1
-    )  # of more images the ordinary way takes less for each
+    # Of more images the ordinary way takes less for each.
+    return s.kernel_size >= 5 and s.batch == 1
 
 
 def _lifted_with_short_vectors(s: Sizes) -> bool:
