@@ -10,7 +10,8 @@ Each layer is timed against the `torch.nn.Conv2d` with as many input and output 
 turns, in an order that is shuffled in each round, so that a noisy machine slows all and nobody
 always follows the same neighbour; a turn is one call, or as many short calls as fit in a
 millisecond. What is reported is the median of the ratios within a round, with the quartiles.
-Time is CPU time of one thread; `--targets` are measured on two as well. Three ways of use:
+Time is CPU time of one thread; `--targets` are measured on two as well, by wall time, for threads
+that wait for the next call spin and would be charged to whoever has the turn. Three ways of use:
 
 - ``forward``: gradients recorded, weights new, so the filter bank is expanded in each call;
 - ``both``: the same and the backward pass, to the weights and (group layers) to the input;
@@ -31,7 +32,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timing import Call, both_ways, cell, in_turns, ratios
+from timing import Call, both_ways, cell, cpu_seconds, in_turns, ratios, wall_seconds
 from torch import Tensor, nn
 
 from equivlab.fields import CircleIrreps
@@ -203,7 +204,7 @@ def main() -> None:
     if arguments.targets:
         rows, left_out = TARGETS, 0
     names = ["equivlab", *arguments.peers]
-    print(f"torch {torch.__version__}, {platform.machine()}, CPU time;")
+    print(f"torch {torch.__version__}, {platform.machine()}, CPU time; of two threads wall time;")
     print(f"GLIBC_TUNABLES={os.environ.get('GLIBC_TUNABLES', '')}; median (quartiles) of ratios")
     head = ["layer", *(f"{use}: {name}" for use in USES for name in names)]
     lines = [head]
@@ -213,6 +214,8 @@ def main() -> None:
         if row.gmac <= arguments.above_gmac:
             continue
         torch.set_num_threads(threads)
+        options: dict[str, Any] = {"rounds": 5, "seconds": arguments.seconds, "turn": TURN}
+        options["clock"] = cpu_seconds if threads == 1 else wall_seconds
         label = f"{row.kind} {row.width} k{row.kernel} {row.size}² b{row.batch} {row.memory}"
         label = label if row.group == "P4" else f"{row.group} {label}"
         label = label if threads == 1 else f"{label}, {threads} threads"
@@ -222,7 +225,7 @@ def main() -> None:
         for use in USES:
             with torch.set_grad_enabled(use != "unchanged"):
                 calls = contenders(row, arguments.peers, use)
-                spent = in_turns(calls, rounds=5, seconds=arguments.seconds, turn=TURN)
+                spent = in_turns(calls, **options)
             found = ratios(spent, "plain")
             cells += [cell(found[name]) for name in names]
         lines.append([label, *cells])

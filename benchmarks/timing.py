@@ -25,6 +25,18 @@ def cpu_seconds(call: Call, count: int) -> float:
     return (time.process_time_ns() - start) / 1e9
 
 
+def wall_seconds(call: Call, count: int) -> float:
+    """Time of `count` calls by the clock on the wall, for calls that several threads share.
+
+    Between two calls torch's other threads spin for a while, which the processor counts as work:
+    that of the contestant before is found in the turn of the next.
+    """
+    start = time.perf_counter_ns()
+    for _ in range(count):
+        call()
+    return (time.perf_counter_ns() - start) / 1e9
+
+
 def gpu_seconds(call: Call, count: int) -> float:
     """Time between CUDA events around `count` calls."""
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -54,7 +66,7 @@ def in_turns(
         turn: seconds of one contestant's turn: short calls are repeated, as often for each as
             fits, and one more goes before to bring back what others drove out of the caches.
         shuffle: a new order in each round, so that nobody always follows the same neighbour.
-        clock: `cpu_seconds` or `gpu_seconds`.
+        clock: `cpu_seconds`, `wall_seconds` or `gpu_seconds`.
     """
     order = random.Random(0)
     for call in list(calls.values()) * 3:  # some compile, plan or allocate in their first calls

@@ -76,7 +76,7 @@ def _problem(
 
 def plain(x: Tensor) -> Tensor:
     """`x` as the kernel reads it: in order, each number as it is."""
-    return x.resolve_neg().contiguous()
+    return x if x.is_contiguous() and not x.is_neg() else x.resolve_neg().contiguous()
 
 
 def packed(problem: Problem, weight: Tensor) -> Tensor:

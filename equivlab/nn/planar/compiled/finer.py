@@ -10,13 +10,14 @@ expanded.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from equivlab.groups import P4, P4M, Cyclic, Dihedral, PointGroup
 from equivlab.nn.planar.restrict import cosets
-from equivlab.tables import remembered
+from equivlab.tables import in_no_mode, remembered
 
 __all__ = ["Finer", "finer", "finer_by_size"]
 
@@ -38,7 +39,8 @@ class Finer:
     image: Tensor
 
 
-@remembered()
+@lru_cache(maxsize=64)  # not `remembered`: asked for in each call, and of no use to a mode of torch
+@in_no_mode
 def finer(group: PointGroup) -> Finer | None:
     """The tables of a group whose turns are multiples of four; None of others."""
     if group.lattice == "hexagonal" or group.turns % 4:

@@ -45,6 +45,7 @@ class Sizes(NamedTuple):
         stride: step in pixels.
         batch: images.
         fields: of the input or of the output, whichever has fewer; of an image's, the output.
+        channels: of an image; else fields of the input.
         pixels: of an output map.
         work: multiplications of the ordinary way.
         learning: with gradients more is to be done that is not multiplying.
@@ -56,9 +57,15 @@ class Sizes(NamedTuple):
     stride: int
     batch: int
     fields: int
+    channels: int
     pixels: int
     work: int
     learning: bool
+
+    @property
+    def maps(self) -> int:
+        """Of the output of a layer that lifts: fields times orientations."""
+        return self.fields * (8 if self.mirrors else 4)
 
 
 def pays(layer: Layer, x: Tensor, learning: bool) -> bool:
@@ -109,6 +116,7 @@ def _pays(
         stride,
         batch,
         outs if lifts else min(ins, outs),
+        ins,
         pixels,
         work,
         learning,
@@ -189,8 +197,15 @@ def _copies_with_short_vectors(s: Sizes) -> bool:
 
 
 def _lifted_with_long_vectors(s: Sizes) -> bool:
-    # Of more images the ordinary way takes less for each.
-    return s.kernel_size >= 5 and s.batch == 1
+    if s.kernel_size < 5:
+        return False
+    if s.batch == 1:
+        return True
+    if not s.mirrors and s.copies == 1 and s.fields <= 8:
+        return True
+    # Of more images the ordinary way takes less for each, where maps are few or small.
+    least = (400 if s.learning else 196) if s.channels >= 3 else 3136
+    return s.pixels >= least and s.maps >= 64
 
 
 def _lifted_with_short_vectors(s: Sizes) -> bool:
@@ -200,5 +215,4 @@ def _lifted_with_short_vectors(s: Sizes) -> bool:
         return s.fields >= 2
     if s.learning:
         return s.pixels >= 196 and s.fields >= 2 * s.copies
-    maps = s.fields * (8 if s.mirrors else 4)
-    return s.pixels >= 49 and s.batch * s.pixels * maps <= 250_000
+    return s.pixels >= 49 and s.batch * s.pixels * s.maps <= 250_000

@@ -32,9 +32,13 @@
    threads. torch's threads are used, so no others wait for the same processors. */
 typedef void (*Parallel)(void (*work)(void *), void *job, unsigned threads, unsigned flags);
 
-/* What is to be done, in parts; each thread takes the next part while there is one. */
+/* What is to be done, in parts; each thread takes the next part while there is one. Weights that are new are
+   packed before, a quartet of fields at a time, and nobody goes on until all of them are. */
 typedef struct Job {
     const Problem *p;
+    const Weights *weights;     /* or NULL */
+    Long packing, packed;       /* quartets that have begun, that are done */
+    float *packs;
     const float *x, *matrices, *bias, *gradient;
     int relu;
     float *out, *scratch;
@@ -43,10 +47,22 @@ typedef struct Job {
     void (*part)(const struct Job *, Long part, float *room);
 } Job;
 
+static void pack_together(Job *job) {
+    const Long all = (job->p->out + QUARTET - 1) / QUARTET;
+    for (;;) {
+        const Long first = QUARTET * __atomic_fetch_add(&job->packing, 1, __ATOMIC_RELAXED);
+        if (first >= job->p->out) break;
+        pack(job->p, job->weights, first, least(first + QUARTET, job->p->out), job->packs);
+        __atomic_fetch_add(&job->packed, 1, __ATOMIC_RELEASE);
+    }
+    while (__atomic_load_n(&job->packed, __ATOMIC_ACQUIRE) < all) continue; /* for the others' last ones */
+}
+
 static void work(void *given) {
     Job *job = given;
     const Long seat = __atomic_fetch_add(&job->seated, 1, __ATOMIC_RELAXED);
     if (seat >= job->p->threads) return;
+    if (job->weights) pack_together(job);
     for (;;) {
         const Long part = __atomic_fetch_add(&job->taken, 1, __ATOMIC_RELAXED);
         if (part >= job->parts) return;
@@ -106,11 +122,12 @@ PUBLIC Long equivlab_gradient_scratch(const Problem *p) {
     return p->threads * (gradient_room(p) + sums_of(p));
 }
 
-/* The matrices of `weight`, whose filter from field i to field o begins at o·row + i·column;
-   places[d][u] says where in it W'[d][u] is. */
+/* The matrices of weights that lie as `Weights` says. */
 PUBLIC void equivlab_pack(
     const Problem *p, const float *weight, Long row, Long column, const int *places, float *matrices) {
-    pack(p, weight, row, column, places, matrices);
+    const Weights weights = {weight, row, column, places};
+    pack_nothing(p, matrices);
+    pack(p, &weights, 0, p->out, matrices);
 }
 
 static void in_bands(Job *job, Parallel parallel) {
@@ -130,8 +147,9 @@ PUBLIC void equivlab_forward(
 PUBLIC void equivlab_convolve(
     const Problem *p, const float *x, const float *weight, Long row, Long column, const int *places,
     const float *bias, float *out, float *scratch, Parallel parallel) {
-    pack(p, weight, row, column, places, scratch);
-    Job job = {.p = p, .x = x, .matrices = scratch, .bias = bias, .out = out};
+    const Weights weights = {weight, row, column, places};
+    pack_nothing(p, scratch);
+    Job job = {.p = p, .weights = &weights, .packs = scratch, .x = x, .matrices = scratch, .bias = bias, .out = out};
     job.scratch = scratch + round_up(matrices_of(p), 16);
     in_bands(&job, parallel);
 }

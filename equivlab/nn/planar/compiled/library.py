@@ -131,7 +131,7 @@ class Library:
             bias: ``(O,)``, or None.
             relu: cut the output at 0.
         """
-        out = torch.empty(problem.out_shape, dtype=torch.float32, device="cpu")
+        out = x.new_empty(problem.out_shape)
         self._library.equivlab_forward(
             problem.address,
             x.data_ptr(),
@@ -161,7 +161,7 @@ class Library:
             bias: ``(O,)``, or None.
             adjoint: whether `problem` is the gradient to the input of a convolution with `weight`.
         """
-        out = torch.empty(problem.out_shape, dtype=torch.float32, device="cpu")
+        out = x.new_empty(problem.out_shape)
         self._library.equivlab_convolve(
             problem.address,
             x.data_ptr(),

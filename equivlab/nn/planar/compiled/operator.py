@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import Function
 
 from equivlab.fields import RegularMaps, ScalarMaps
 from equivlab.groups import P4, P4M
@@ -65,8 +66,9 @@ def recorded(
     x: Tensor, weight: Tensor, bias: Tensor | None, elements: int, order: int, *geometry: int
 ) -> Tensor:
     """`group_conv` of tensors that are at hand, with a record for gradients."""
-    given: tuple[Any, ...] = (x, weight, bias, elements, order, *geometry)
-    found: Tensor = _Convolution.apply(*given)  # type: ignore[no-untyped-call]
+    transformed = torch._C._are_functorch_transforms_active()
+    apply = _Convolution.apply if transformed else _record
+    found: Tensor = apply(x, weight, bias, (elements, order, *geometry))  # type: ignore[no-untyped-call]
     return found
 
 
@@ -128,19 +130,19 @@ def _transposed(
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, bias, _, order, *geometry = inputs
+    x, weight, bias, *window = inputs
     ctx.save_for_backward(x, weight)
-    ctx.order, ctx.geometry, ctx.has_bias = order, tuple(geometry), bias is not None
+    ctx.window, ctx.has_bias = window, bias is not None
 
 
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     x, weight = ctx.saved_tensors
+    _, order, *geometry = ctx.window
     to_x = to_weight = to_bias = None
     if ctx.needs_input_grad[0]:
-        to_x = input_gradient(gradient, weight, x.shape[2:], ctx.order, ctx.geometry)
+        to_x = input_gradient(gradient, weight, x.shape[2:], order, tuple(geometry))
     if ctx.needs_input_grad[1]:
-        given = (ctx.order, weight.shape[-1], *ctx.geometry)
-        to_weight = group_conv_weight(x, gradient, *given)
+        to_weight = group_conv_weight(x, gradient, order, weight.shape[-1], *geometry)
     if ctx.has_bias and ctx.needs_input_grad[2]:
         to_bias = gradient.sum((0, 2, 3, 4))
     return to_x, to_weight, to_bias, None, None, None, None, None
@@ -162,18 +164,28 @@ def _backward_weight(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
     return to_x, to_gradient, None, None, None, None, None
 
 
-class _Convolution(torch.autograd.Function):
+class _Convolution(Function):
     """`group_conv` with its gradients."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Tensor:
-        _keep(ctx, inputs, inputs[0])
-        return convolve(*inputs)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: tuple[int, ...]
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.window, ctx.has_bias = window, bias is not None
+        return convolve(x, weight, bias, *window)
 
-    backward = staticmethod(_backward)
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return _backward(ctx, gradient)[:4]
 
 
-class _Correlation(torch.autograd.Function):
+# `Function.apply` looks for transformations of torch, and for what dead ones left behind; tensors
+# that are at hand come from none.
+_record = super(Function, _Convolution).apply
+
+
+class _Correlation(Function):
     """`group_conv_weight` with its gradients."""
 
     @staticmethod

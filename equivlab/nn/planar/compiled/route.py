@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor, is_legacy_batchedtensor
 from torch.autograd import forward_ad
 
 from equivlab.groups import PointGroup
@@ -26,6 +27,7 @@ from equivlab.tables import in_a_mode
 
 __all__ = ["Convolution", "convolve", "obstacle"]
 
+ORDINARY, STRIDED, FLOAT = (Tensor, nn.Parameter), torch.strided, torch.float32
 LARGEST_KERNEL = 11  # for which the kernel has room on its stack
 
 
@@ -90,10 +92,11 @@ def obstacle(layer: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None)
     """Why `x` does not go through the kernel, in a few words; None where it does."""
     if torch.compiler.is_compiling():
         return "compiled by torch"
-    given = (x, weight) if bias is None else (x, weight, bias)
     return (
         _of_the_layer(layer)
-        or next((found for each in given if (found := _of_a_tensor(each))), None)
+        or _of_a_tensor(x)
+        or _of_a_tensor(weight)
+        or (None if bias is None else _of_a_tensor(bias))
         or _of_the_moment()
         or _of_the_size(layer, x, weight, bias)
     )
@@ -112,13 +115,12 @@ def _of_the_layer(layer: Convolution) -> str | None:
 
 
 def _of_a_tensor(x: Tensor) -> str | None:
-    if type(x) not in (Tensor, nn.Parameter):
+    if type(x) not in ORDINARY:
         return "a class of tensors of its own"
-    functorch = torch._C._functorch
-    wrapped = functorch.is_functorch_wrapped_tensor(x) or functorch.is_legacy_batchedtensor(x)
-    if wrapped or not x.is_cpu or x.layout != torch.strided or x.is_neg():
+    wrapped = is_functorch_wrapped_tensor(x) or is_legacy_batchedtensor(x)
+    if wrapped or not x.is_cpu or x.layout is not STRIDED or x.is_neg():
         return "not on the CPU, or a transformation of torch"
-    if x.dtype != torch.float32:
+    if x.dtype is not FLOAT:
         return "not float32"
     return None
 

@@ -8,23 +8,35 @@
 
 #include "forward.h"
 
-/* The block of P4 has two numbers (x, y): its rows are (x, y) and (-y, x), and three products stand for it. */
-INLINE void pack_of(
-    Long group, const Problem *p, const float *weight, Long row, Long column, const int *places, float *matrices) {
+/* Where the weights are: the filter from field i to field o begins at o·row + i·column, and places[d][u]
+   says where in it W'[d][u] is. */
+typedef struct {
+    const float *numbers;
+    Long row, column;
+    const int *places;
+} Weights;
+
+/* The rows that fill a last quartet; before the others are packed. */
+static void pack_nothing(const Problem *p, float *matrices) {
+    if (p->out % QUARTET) memset(matrices, 0, sizeof(float) * matrices_of(p));
+}
+
+/* Of the fields o from `first` on, to before `last`. The block of P4 has two numbers (x, y): its rows are
+   (x, y) and (-y, x), and three products stand for it. */
+INLINE void pack_of(Long group, const Problem *p, const Weights *w, Long first, Long last, float *matrices) {
     const Long taps = p->count, depth = p->in * taps, one = ones_of(group);
     const Long rows1 = round_up(p->out, QUARTET);
     float *twos = matrices + one * rows1 * depth;
-    memset(matrices, 0, sizeof(float) * matrices_of(p)); /* the rows that fill a last quartet */
-    for (Long o = 0; o < p->out; o++) {
-        float *first = matrices + o / QUARTET * depth * QUARTET + o % QUARTET;
+    for (Long o = first; o < last; o++) {
+        float *ones = matrices + o / QUARTET * depth * QUARTET + o % QUARTET;
         float *pair[2]; /* row b·out + o of the block */
         for (Long b = 0; b < 2; b++) {
             const Long n = b * p->out + o;
             pair[b] = twos + n / QUARTET * 2 * depth * QUARTET + n % QUARTET;
         }
         for (Long k = 0; k < depth; k++) {
-            const float *filter = weight + o * row + k / taps * column;
-            const int *place = places + k % taps * group;
+            const float *filter = w->numbers + o * w->row + k / taps * w->column;
+            const int *place = w->places + k % taps * group;
             float a[8], r[8];
             for (Long u = 0; u < group; u++) a[u] = place[u] < 0 ? 0 : filter[place[u]];
             to_irreps_of_one(group, a, r);
@@ -33,7 +45,7 @@ INLINE void pack_of(
                 const float x = 2 * r[2], y = 2 * r[3];
                 r[2] = -x - y, r[3] = y - x, r[4] = x;
             }
-            for (Long j = 0; j < one; j++) first[(j * rows1 * depth) + k * QUARTET] = r[j];
+            for (Long j = 0; j < one; j++) ones[(j * rows1 * depth) + k * QUARTET] = r[j];
             if (group == 8)
                 for (Long j = 0; j < 4; j++)
                     pair[j / 2][(j % 2 * depth + k) * QUARTET] = r[4 + j] * (2.0f / group);
@@ -41,12 +53,11 @@ INLINE void pack_of(
     }
 }
 
-static void pack(
-    const Problem *p, const float *weight, Long row, Long column, const int *places, float *matrices) {
+static void pack(const Problem *p, const Weights *w, Long first, Long last, float *matrices) {
     if (p->group == 8)
-        pack_of(8, p, weight, row, column, places, matrices);
+        pack_of(8, p, w, first, last, matrices);
     else
-        pack_of(4, p, weight, row, column, places, matrices);
+        pack_of(4, p, w, first, last, matrices);
 }
 
 /* Gradients of the matrices, [one][out][depth] and [2·out][2·depth], to those of the weights. */
