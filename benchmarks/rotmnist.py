@@ -5,9 +5,10 @@
 
 All have about 25,000 parameters (Z2 21,750). Beside the error stands that of the same digits turned
 by a further 45°, and of upright digits after training on upright ones only (`--upright`). For P6
-and P6M the digits, turned on squares as for all, are resampled to hexagons. With `--halve-after`
-and no numbers the features keep all pixels, and `--blur` smooths the digits first: what a network
-that has seen upright digits only needs to know them at 45°.
+and P6M the digits, turned on squares as for all, are resampled to hexagons. With `--disc` the
+features end at the inscribed circle, without the corners of the frame: what a network that has
+seen upright digits only needs to know them at 45°. With `--halve-after` and no numbers the features
+keep all pixels, and `--blur` smooths the digits first.
 
 The protocol: permute all 70,000 MNIST digits with seed 0; take 10,000 to train, 2,000 to
 validate, 50,000 to test; turn each by its own uniform angle with bilinear interpolation and
@@ -30,7 +31,7 @@ from torch import Tensor, nn
 from equivlab.data import mnist, rotate_each
 from equivlab.fields import rotate_maps
 from equivlab.groups import group_of
-from equivlab.models import P4CNN, Z2CNN
+from equivlab.models import DigitCNN
 from equivlab.projection import to_hexagons
 from equivlab.training import accuracy, fit
 
@@ -59,13 +60,14 @@ def protocol(upright: bool = False) -> dict[str, tuple[Tensor, Tensor]]:
     return {name: (turned[cut], labels[cut]) for name, cut in cuts.items()}
 
 
-def network(name: str, dropout: float | None, halve_after: list[int] | None = None) -> nn.Module:
+def network(
+    name: str, dropout: float | None, halve_after: list[int] | None = None, disc: bool = False
+) -> nn.Module:
     """A network by its name, its weights drawn with seed 0."""
     torch.manual_seed(0)
     options = {} if dropout is None else {"dropout": dropout}
-    if name == "Z2CNN":
-        return Z2CNN(halve_after=halve_after, **options)
-    return P4CNN(group_of(name.removesuffix("CNN")), halve_after=halve_after, **options)
+    group = None if name == "Z2CNN" else group_of(name.removesuffix("CNN"))
+    return DigitCNN(group, halve_after=halve_after, disc=disc, **options)
 
 
 def smooth(x: Tensor, deviation: float) -> Tensor:
@@ -91,7 +93,7 @@ def seen(name: str, x: Tensor, blur: float) -> Tensor:
 def run(name: str, arguments: argparse.Namespace, sets: dict[str, tuple[Tensor, Tensor]]) -> dict:
     """Train (or go on training) one network and test it once."""
     learn, judge = ("train", "validate") if arguments.validate else ("all", "test")
-    model = network(name, arguments.dropout, arguments.halve_after)
+    model = network(name, arguments.dropout, arguments.halve_after, arguments.disc)
     drop = "" if arguments.dropout is None else f"-drop{arguments.dropout}"
 
     def given(x: Tensor) -> Tensor:
@@ -105,6 +107,8 @@ def run(name: str, arguments: argparse.Namespace, sets: dict[str, tuple[Tensor, 
     stem = f"{name}{drop}{extra}-{learn}-{arguments.epochs}epochs-seed{arguments.seed}"
     if arguments.halve_after is not None:
         stem += "-halved" + "".join(map(str, arguments.halve_after))
+    if arguments.disc:
+        stem += "-disc"
     if arguments.blur:
         stem += f"-blur{arguments.blur}"
     if arguments.batch_size != BATCH:
@@ -153,6 +157,7 @@ def main() -> None:
     parser.add_argument("--dropout", type=float, help="instead of the networks' own")
     parser.add_argument("--augment", action="store_true", help="turn the digits anew each epoch")
     parser.add_argument("--halve-after", nargs="*", type=int, help="layers, instead of the usual")
+    parser.add_argument("--disc", action="store_true", help="features end at the circle")
     parser.add_argument("--blur", type=float, default=0.0, help="pixels, of the digits")
     parser.add_argument("--validate", action="store_true", help="10k to train, error on the 2k")
     arguments = parsed(parser)

@@ -14,13 +14,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from equivlab.fields import CircleIrrep, CircleIrreps, CircleMaps, Field, Invariant, scalar_maps
+from equivlab.fields import (
+    CircleIrrep,
+    CircleIrreps,
+    CircleMaps,
+    Field,
+    Invariant,
+    RegularMaps,
+    scalar_maps,
+)
 from equivlab.groups import CircleGroup, PointGroup, as_point_group
 from equivlab.nn import (
     CircleActivation,
     CircleDouble2d,
     CircleDownsample2d,
     CircleReadout,
+    DiscMask,
     GroupBatchNorm,
     GroupConv2d,
     GroupDouble2d,
@@ -146,6 +155,18 @@ class PlanarParts:
         if isinstance(self.group, CircleGroup):
             return CircleActivation(fields, MAX_FREQUENCY, F.elu, self.group, OVERSAMPLING)
         return nn.ELU(inplace=inplace) if smooth else nn.ReLU(inplace=inplace)
+
+    def disc(self, fields: int) -> nn.Module:
+        """Zeros beyond the inscribed circle.
+
+        Raises:
+            ValueError: there is no group.
+        """
+        if self.group is None:
+            raise ValueError("A disc is for turns; an ordinary network has none: leave it out.")
+        if isinstance(self.group, CircleGroup):
+            return DiscMask(CircleMaps(_circles(self.group, fields)))
+        return DiscMask(RegularMaps(self.group, fields))
 
     def halve(self, fields: int) -> nn.Module:
         """Half as many pixels, rounded up; anti-aliased with a group."""

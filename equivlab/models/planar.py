@@ -49,8 +49,8 @@ class DigitCNN(nn.Module):
     are 5×5 and keep the size, for what a square frame cuts off would change in free turns; the
     maximum is a blur, and `Cyclic(n)` and `Dihedral(n)` take it after the first layer and after the
     third. The law is then exact at quarter turns, and in between the scores of a smooth picture are
-    off by 1 to 5 %, those of P4 by 4 %, before training; what learning makes of it stands in
-    ``docs/notes/rotated-mnist.md``.
+    off by 1 to 5 %, those of P4 by 4 %, before training. Learning makes use of the square frame,
+    which turns by quarters only, unless `disc` takes it away: ``docs/notes/rotated-mnist.md``.
 
     Args:
         group: a point group, `SO2` or `O2`, or None for ordinary layers (the paper's Z2CNN).
@@ -61,8 +61,9 @@ class DigitCNN(nn.Module):
             5 with P6M; of other groups one more in the later layers, if that is nearer.
         dropout: probability to drop a number after layers 1, 3, 4, 5 and 6 in training.
         halve_after: the numbers of the layers, 1 to 6, after which pixels are halved; None for the
-            usual ones. Fine strokes turn by angles between quarter turns the better, the longer
-            they keep their pixels. The law is exact where each halving meets an even size.
+            usual ones. The law is exact where each halving meets an even size.
+        disc: a `DiscMask` after each of these layers, so that the edge of the maps is the same in
+            all directions. For groups finer than quarter turns, whose convolutions keep the size.
         device: where it lives.
         dtype: of its parameters.
 
@@ -85,6 +86,7 @@ class DigitCNN(nn.Module):
         *,
         dropout: float = 0.0,
         halve_after: Sequence[int] | None = None,
+        disc: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -109,6 +111,7 @@ class DigitCNN(nn.Module):
             make = parts.lift if number == 1 else parts.conv
             conv = make(before, width, parts.kernel_size, padding=margin, bias=True)
             layers += [conv, parts.norm(width), parts.bend(width)]
+            layers += [parts.disc(width)] if disc else []
             if number in halve_after:
                 layers.append(_halve(parts, width))
             if dropout and number in DROP_AFTER:
@@ -143,13 +146,14 @@ def P4CNN(
     *,
     dropout: float = 0.0,
     halve_after: Sequence[int] | None = None,
+    disc: bool = False,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> DigitCNN:
     """The P4CNN of Cohen & Welling (2016), or its twin of another group; see `DigitCNN`."""
     return DigitCNN(
         group, in_channels, classes, width,
-        dropout=dropout, halve_after=halve_after, device=device, dtype=dtype,
+        dropout=dropout, halve_after=halve_after, disc=disc, device=device, dtype=dtype,
     )  # fmt: skip
 
 

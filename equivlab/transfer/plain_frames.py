@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from equivlab.nn import (
+    DiscMask,
     GroupAdaptiveAvgPool2d,
     GroupAdaptiveMaxPool2d,
     GroupAlign2d,
@@ -22,6 +23,7 @@ from equivlab.nn import (
     GroupUpsample2d,
     OrientedLayerNorm,
 )
+from equivlab.nn.planar.disc import disc_weights
 from equivlab.nn.planar.double import CircleDouble2d
 from equivlab.nn.planar.hexagons import blurred, spread
 from equivlab.nn.planar.upsample import enlarged
@@ -45,6 +47,17 @@ class _Frame(nn.Module):
         rows, tall = self.frame(x.shape[-2])
         columns, wide = self.frame(x.shape[-1])
         return F.avg_pool2d(self.lay(x, (columns, columns, rows, rows)), (tall, wide), stride=1)
+
+
+class _Disc(nn.Module):
+    """`DiscMask`."""
+
+    def __init__(self, layer: DiscMask) -> None:
+        super().__init__()
+        self.margin, self.rim, self.hexagonal = layer.margin, layer.rim, layer.hexagonal
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * disc_weights(x, self.margin, self.rim, self.hexagonal)
 
 
 class Downsample(nn.Module):
@@ -219,6 +232,7 @@ def plain_double(layer: GroupDouble2d | CircleDouble2d) -> nn.Module:
 
 
 FRAME_CONVERTERS: dict[type[nn.Module], Callable[[Any], nn.Module | None]] = {
+    DiscMask: lambda layer: as_graph(_Disc(layer)),
     GroupAlign2d: lambda layer: as_graph(_Frame(layer)),
     GroupPad2d: lambda layer: as_graph(_Frame(layer)),
     GroupDownsample2d: _plain_downsample,

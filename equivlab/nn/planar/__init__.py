@@ -4,6 +4,7 @@ from equivlab.nn.planar.adaptive import GroupAdaptiveAvgPool2d, GroupAdaptiveMax
 from equivlab.nn.planar.align import GroupAlign2d, GroupPad2d
 from equivlab.nn.planar.block_norm import GroupBlockNorm, OrientedLayerNorm
 from equivlab.nn.planar.conv import GroupConv2d, LiftingConv2d
+from equivlab.nn.planar.disc import DiscMask
 from equivlab.nn.planar.double import CircleDouble2d, GroupDouble2d
 from equivlab.nn.planar.fusing import fuse
 from equivlab.nn.planar.group_pool import GroupPool, InvariantReadout
@@ -17,6 +18,7 @@ from equivlab.nn.planar.upsample import GroupUpsample2d
 
 __all__ = [
     "CircleDouble2d",
+    "DiscMask",
     "GroupAdaptiveAvgPool2d",
     "GroupAdaptiveMaxPool2d",
     "GroupAlign2d",

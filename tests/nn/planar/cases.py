@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from equivlab import nn
-from equivlab.fields import CircleIrreps, CircleMaps
+from equivlab.fields import CircleIrreps, CircleMaps, RegularMaps
 from equivlab.groups import O2, P4, P4M, P6, P6M, SO2, Cyclic, Dihedral, PointGroup
 from tests.laws import BOUNDS
 from tests.nn.case import CONVERTED, Case, Refusals
@@ -108,6 +108,7 @@ def _hexagon_rows(group: PointGroup) -> dict[str, Case]:
             lambda: nn.GroupDownsample2d(group, 3), bad=maps, plain=CONVERTED
         ),
         "GroupDouble2d": Case(lambda: nn.GroupDouble2d(group, 3), bad=maps, plain=CONVERTED),
+        "DiscMask": Case(lambda: nn.DiscMask(RegularMaps(group, 3)), bad=maps),
         "GroupPool": Case(lambda: nn.GroupPool(group, 3), bad=maps),
         "InvariantReadout": Case(lambda: nn.InvariantReadout(group, 3), bad=maps),
     }
@@ -130,6 +131,7 @@ def _frames(group: PointGroup, maps: Refusals) -> dict[str, Case]:
         "GroupPad2d": Case(
             lambda: nn.GroupPad2d(group, 3, 3, "reflect"), bad=maps, plain=CONVERTED
         ),
+        "DiscMask": Case(lambda: nn.DiscMask(RegularMaps(group, 3)), bad=maps, plain=CONVERTED),
         "GroupPad2d cut": Case(lambda: nn.GroupPad2d(group, 3, -3), plain=CONVERTED),
         "GroupUpsample2d": Case(
             lambda: nn.GroupUpsample2d(group, 3, None, 2), bad=maps, plain=CONVERTED
@@ -194,6 +196,11 @@ CIRCLE = {
     "CircleActivation O2": Case(lambda: nn.CircleActivation(2, 1, group=O2), plain=CONVERTED),
     "CircleGate": Case(lambda: nn.CircleGate("2x0 + 2x1 + 1x2"), bad=(FLAT,), plain=CONVERTED),
     "CircleDownsample2d": Case(lambda: nn.CircleDownsample2d(WAVES), bad=(FLAT,), plain=CONVERTED),
+    "DiscMask circle": Case(
+        lambda: nn.DiscMask(CircleMaps(CircleIrreps.parse(WAVES, SO2))),
+        bad=(FLAT,),
+        plain=CONVERTED,
+    ),
     "CircleDouble2d": Case(lambda: nn.CircleDouble2d(WAVES), bad=(FLAT,), plain=CONVERTED),
     "IrrepBatchNorm plane": Case(
         lambda: nn.IrrepBatchNorm(CircleIrreps.parse(WAVES, SO2), CircleMaps),
