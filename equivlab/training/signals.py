@@ -79,6 +79,8 @@ def _insist(code: int) -> None:
     What a run writes is whole at every moment, so nothing is lost.
     """
     time.sleep(PATIENCE)
-    sys.stderr.write(MESSAGE)
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        sys.stderr.write(MESSAGE)
+        sys.stderr.flush()
+    finally:  # nobody may be left to read it: a closed terminal, a pipe that broke
+        os._exit(code)

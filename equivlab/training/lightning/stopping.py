@@ -33,17 +33,24 @@ class Command(Callback):
         self.stopped_by: int | None = None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """After Lightning has set its own handlers, in every process."""
+        """Write the configuration."""
+        if trainer.is_global_zero:
+            part = self.path.with_name(f".{self.path.name}-{os.getpid()}.part")
+            part.write_text(self.config)
+            os.replace(part, self.path)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """In every process, when Lightning has set handlers of its own, in whose place these go.
+
+        Lightning's waits for all processes at the batch in which the signal meets each, where one
+        may wait for the gradients of another.
+        """
 
         def stop(number: int, frame: object) -> None:
             self.stopped_by = number
             stop_others(number, trainer.strategy.launcher)
 
         on_stop(stop)
-        if trainer.is_global_zero:
-            part = self.path.with_name(f".{self.path.name}-{os.getpid()}.part")
-            part.write_text(self.config)
-            os.replace(part, self.path)
 
     def on_train_batch_start(self, *_: Any) -> None:
         """The next moment at which nothing is half done."""

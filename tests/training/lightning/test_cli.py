@@ -11,6 +11,7 @@ import time
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -18,11 +19,14 @@ import torch
 pytest.importorskip("lightning")
 pytest.importorskip("jsonargparse")
 
+from lightning.pytorch.callbacks import Callback
+
 from equivlab.data import ShardedImages, sqrt_stretch, standardize_each
 from equivlab.groups import P4
 from equivlab.models.resnet import ResNet18
 from equivlab.training import ImageClassifier, Machine, Recipe, fit_lightning, signals
 from equivlab.training.commands import main
+from equivlab.training.lightning.stopping import Command
 from equivlab.weights import load_classifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -201,3 +205,41 @@ def test_a_command_that_does_not_listen_ends_all_the_same(tmp_path: Path) -> Non
     child.join(20)
     assert child.exitcode == 143
     assert said.read_text().endswith("stopped; the same command goes on\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_command_that_nobody_reads_ends_all_the_same(tmp_path: Path) -> None:
+    def body() -> None:
+        signals.PATIENCE = 0.2
+        closed = (tmp_path / "stderr").open("w")
+        with closed as sys.stderr, contextlib.suppress(SystemExit), signals.stopped_by_signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+        time.sleep(30)  # with a closed stderr
+
+    child = get_context("fork").Process(target=body)
+    child.start()
+    child.join(20)
+    assert child.exitcode == 143
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_no_signal_waits_for_the_other_processes(lenses: Path, tmp_path: Path) -> None:
+    """Lightning's handler does, and two processes that wait for one another never end."""
+    arguments = command(
+        lenses, tmp_path / "run", "--callbacks+=tests.training.lightning.test_cli.Handlers"
+    )
+    Handlers.seen.clear()
+    main(arguments)
+    assert Handlers.seen
+    assert {handler.__module__ for handler in Handlers.seen} == {Command.__module__}
+
+
+class Handlers(Callback):
+    """Looks up who takes the signals while it trains."""
+
+    seen: ClassVar[list[Any]] = []
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Both that stop a command."""
+        self.seen.extend(signal.getsignal(number) for number in signals.STOPS)
