@@ -1,4 +1,4 @@
-"""Make the pictures of the README again: ``python -m tools.pictures`` (or ``make pictures``).
+"""Make the pictures of README and gallery again: ``python -m tools.pictures``, `make pictures`.
 
 Each widget stands in a page in headless Chromium with its own Python side behind it, and what it
 shows at its pose is saved to ``notebooks/images``.
@@ -17,7 +17,6 @@ from tests.widgets.live_page import live
 from tools.samples import SAMPLES
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "images"
-README = ("rotate_image", "rotate_sphere", "rotate_shape")
 # Painted, with the answer of the kernel to the pose on show, in the widgets that ask one.
 READY = """() => {
   const canvas = document.querySelector(".equivlab-view canvas[data-painted]");
@@ -44,11 +43,13 @@ def picture(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", default=README, help=f"of {', '.join(SAMPLES)}")
+    parser.add_argument("names", nargs="*", default=list(SAMPLES), help="by default all")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--width", type=int, default=1000)
     parser.add_argument("--dark", action="store_true")
     arguments = parser.parse_args()
+    if strange := set(arguments.names) - set(SAMPLES):
+        parser.error(f"no pictures: {', '.join(sorted(strange))}; there are {', '.join(SAMPLES)}")
     if BROWSER is None:
         raise SystemExit("This needs Chromium; on Debian: apt install chromium")
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from equivlab.data import digit_images, furniture, globe_signals, sky_images
-from equivlab.groups import P4
-from equivlab.models import P4CNN, DigitCNN, PlainCNN3d, SteerableCNN3d, smooth_network
-from equivlab.nn import S2Conv
+from equivlab.groups import P4, P6, Cyclic
+from equivlab.models import P4CNN, Z2CNN, DigitCNN, PlainCNN3d, SteerableCNN3d, smooth_network
+from equivlab.nn import LiftingConv2d, S2Conv
+from equivlab.projection import to_hexagons
 from equivlab.so3 import SO3
+from equivlab.training import fit
 from equivlab.widgets import (
     AccuracyVsAngle,
     FilterOrbit,
@@ -30,6 +32,29 @@ def rotate_image() -> Any:
     """Six pieces of sky, turned by 30°."""
     widget = RotateImage(smooth_network(P4), sky_images(6), compare=smooth_network(None))
     widget.angle_deg = 30.0
+    return widget
+
+
+def square() -> Any:
+    """Both ways round: network and turn by 40°, and turn and network."""
+    widget = RotateImage(smooth_network(P4), sky_images(6), compare=smooth_network(None))
+    widget.angle_deg, widget.square = 40.0, True
+    return widget
+
+
+def hexagons() -> Any:
+    """A lifting convolution on hexagons, turned by 60°."""
+    cells = to_hexagons(sky_images(3), 16)
+    widget = RotateImage(LiftingConv2d(P6, 1, 2, 5, padding="same"), cells)
+    widget.angle_deg = 60.0
+    return widget
+
+
+def dial() -> Any:
+    """Sixteen orientations on a dial, turned by 45°."""
+    layer = LiftingConv2d(Cyclic(16), 1, 2, 7, padding="same")
+    widget = RotateImage(layer, sky_images(3), compare=nn.Conv2d(1, 2, 7, padding=3))
+    widget.angle_deg = 45.0
     return widget
 
 
@@ -54,10 +79,14 @@ def filter_orbit() -> Any:
 
 
 def accuracy_vs_angle() -> Any:
+    """A P4 and a plain network that have learned upright digits, asked all round."""
     x, y = digit_images()
-    linear = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
-    networks = {"P4CNN": P4CNN(), "linear": linear}
-    return AccuracyVsAngle(networks, x[:40], y[:40], steps=24, mirrored=True, progress=False)
+    networks = {"P4CNN": P4CNN(), "Z2CNN": Z2CNN()}
+    for network in networks.values():
+        fit(network, x[200:], y[200:], epochs=8, batch_size=32, progress=False)
+    widget = AccuracyVsAngle(networks, x[:200], y[:200], steps=24, progress=False)
+    widget.angle_deg = 90.0
+    return widget
 
 
 def train_live() -> Any:
@@ -86,6 +115,9 @@ SAMPLES = {
     make.__name__: _seeded(make)
     for make in (
         rotate_image,
+        square,
+        hexagons,
+        dial,
         rotate_sphere,
         rotate_shape,
         filter_orbit,

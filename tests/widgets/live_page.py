@@ -60,32 +60,43 @@ def page_of(widget: Any, scheme: str = "light", views: int = 1) -> str:
     return PAGE % {"scheme": scheme, "ink": ink, "paper": paper, "widgets": "\n".join(shown)}
 
 
+class Answering(BaseHTTPRequestHandler):
+    """Answers questions of a page, ``[name, message]``, by the widget's own commands.
+
+    Attributes:
+        widget: whose commands.
+    """
+
+    widget: Any
+
+    def do_POST(self) -> None:
+        name, message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content, buffers = getattr(self.widget, name)(message, [])
+        packed = [base64.b64encode(buffer).decode() for buffer in buffers]
+        self.reply(json.dumps([content, packed]).encode(), "application/json")
+
+    def reply(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *what: Any) -> None:
+        pass
+
+
 def server_of(widget: Any) -> HTTPServer:
     """A server of the widget's pages (``/dark?2``: two views) and answers, on a free port."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             scheme, _, views = self.path.strip("/").partition("?")
             known = scheme in ("", *COLOURS)
             page = page_of(widget, scheme or "light", int(views or 1)) if known else ""
             self.reply(page.encode(), "text/html")
 
-        def do_POST(self) -> None:
-            name, message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            content, buffers = getattr(widget, name)(message, [])
-            packed = [base64.b64encode(buffer).decode() for buffer in buffers]
-            self.reply(json.dumps([content, packed]).encode(), "application/json")
-
-        def reply(self, body: bytes, kind: str) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *what: Any) -> None:
-            pass
-
+    Handler.widget = widget
     return HTTPServer(("127.0.0.1", 0), Handler)
 
 

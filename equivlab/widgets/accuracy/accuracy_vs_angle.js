@@ -106,8 +106,13 @@ class AccuracyView extends TurningView {
     if (!this.fit(1100)) return;
     const pen = this.pen();
     const right = this.layout.width - 8;
-    this.text(pen, "Drag an image to turn all", 8, 8, { font: BOLD });
-    this.text(pen, `angle ${this.pose}`, right, 8, { font: BOLD, align: "right" });
+    const pose = `angle ${this.pose}`;
+    this.text(pen, pose, right, 8, { font: BOLD, align: "right" });
+    const room = right - pen.measureText(pose).width - 24;
+    const hint = ["Drag an image to turn all", "Drag one"].find(
+      (words) => pen.measureText(words).width <= room,
+    );
+    if (hint) this.text(pen, hint, 8, 8, { font: BOLD });
     this.pictures.forEach((picture, n) => {
       this.drawTile(pen, picture, n);
     });

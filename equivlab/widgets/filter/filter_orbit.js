@@ -454,7 +454,9 @@ class OrbitView extends CanvasView {
   drawOrbit(pen, { orbit, maps, limits }) {
     const { left, top, columns, cell, block, width } = this.layout;
     const { elements, products, side, size } = this.spec;
-    const title = "the filter in all its orientations, and the map that each makes";
+    const title = this.layout.narrow
+      ? "the filter turned, and the map of each"
+      : "the filter in all its orientations, and the map that each makes";
     this.text(pen, title, left, top, { font: BOLD, most: width - left - 8 });
     for (const [h, name] of elements.entries()) {
       const x = left + (h % columns) * (cell + 8);

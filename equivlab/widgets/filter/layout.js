@@ -11,7 +11,7 @@ export function arrangeOrbit(width, elements, turns = 4, lines = 2) {
   const side = narrow ? Math.min(150, (width - 40) / 2) : 170;
   const left = narrow ? 8 : side + 44;
   const few = [4, 3, 5].find((n) => turns % n === 0) ?? 4; // in a row of a narrow page
-  const wide = elements === 8 ? 8 : Math.min(8, turns); // P4M stands in one row
+  const wide = elements === 8 && width >= 820 ? 8 : Math.min(8, turns); // P4M stands in one row
   const columns = Math.max(2, narrow ? Math.min(few, turns) : wide);
   const cell = Math.min(190, (width - left - 8) / columns - 8);
   const top = narrow ? side + 84 + 22 * lines : 8;

@@ -1,7 +1,7 @@
 // @ts-check
 // The spheres of RotateSphere, in WebGL: each pixel of a square asks which direction it looks at.
 
-import { linked } from "../page/webgl.js";
+import { drawnBySoftware, linked } from "../page/webgl.js";
 
 const VERTEX = `#version 300 es
 in vec2 corner; out vec2 at;
@@ -37,12 +37,14 @@ export class Painter {
   /** @param {HTMLCanvasElement} canvas @param {Uint8Array} colours two lines of 256 */
   constructor(canvas, colours) {
     this.canvas = canvas;
+    this.fineness = 1; // pixels drawn for each pixel of the screen, a side
     const options = { antialias: false, depth: false, preserveDrawingBuffer: true };
     /** @type {Record<string, WebGLUniformLocation | null>} */
     this.places = {};
     /** @type {WebGL2RenderingContext | null} */
     this.gl = /** @type {any} */ (canvas.getContext("webgl2", options));
     const { gl } = this;
+    this.slow = drawnBySoftware(gl);
     if (!gl) return; // the rings stay empty, and the words say why
     this.program = linked(gl, VERTEX, FRAGMENT);
     gl.useProgram(this.program);
@@ -96,7 +98,8 @@ export class Painter {
   }
 
   /** @param {number} width @param {number} height */
-  fit(width, height) {
+  fit(width, height, fineness = 1) {
+    this.fineness = fineness;
     Object.assign(this.canvas, { width, height });
   }
 
@@ -122,7 +125,7 @@ export class Painter {
     gl.uniformMatrix3fv(places.turned, false, turned);
     gl.uniform1f(places.halfPixel, 0.5 / picture.columns);
     gl.uniform1f(places.line, 0.25 + 0.5 * line);
-    gl.uniform1f(places.pixel, 2 / side);
+    gl.uniform1f(places.pixel, (2 / side) * this.fineness);
     gl.uniform1f(places.grid, grid);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }

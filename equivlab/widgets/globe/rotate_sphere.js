@@ -11,6 +11,7 @@ import { KernelLoop } from "../page/kernel_loop.js";
 import { Pager } from "../page/pager.js";
 import { legible } from "../page/palette.js";
 import { atGamma, isFollowing, knownOf, Recorded } from "./features.js";
+import { fitGlasses, sharpen } from "./glasses.js";
 import { arrangeSpheres } from "./layout.js";
 import { menusOf } from "./menus.js";
 import { Painter } from "./painter.js";
@@ -317,6 +318,7 @@ class SphereView extends CanvasView {
   drop() {
     this.grip = undefined;
     this.loop.hurry();
+    this.redraw();
   }
 
   // --- the drawing -----------------------------------------------------------------------------
@@ -328,42 +330,16 @@ class SphereView extends CanvasView {
   }
 
   fitted() {
-    this.fitGlasses();
-    this.drawn.clear();
+    fitGlasses(this);
     this.ringed = false;
     this.words.forEach((node, n) => {
       node.style.color = legible(this.hue(this.views[n].role));
     });
   }
 
-  /** Put each WebGL canvas under its rings. */
-  fitGlasses() {
-    const { disc, panes } = this.layout;
-    const { scale, zoom } = this;
-    const side = Math.round(disc * scale);
-    panes.forEach(
-      (/** @type {import("./layout.js").Place[]} */ spheres, /** @type {number} */ n) => {
-        const [x, y] = [Math.min(...spheres.map((s) => s.x)), Math.min(...spheres.map((s) => s.y))];
-        this.boxes[n] = spheres.map((sphere) => ({
-          x: Math.round((sphere.x - x) * scale),
-          y: Math.round((sphere.y - y) * scale),
-          side,
-        }));
-        const width = Math.max(...this.boxes[n].map((box) => box.x)) + side;
-        const height = Math.max(...this.boxes[n].map((box) => box.y)) + side;
-        this.painters[n].fit(width, height);
-        Object.assign(this.glasses[n].style, {
-          left: `${x * zoom}px`,
-          top: `${y * zoom}px`,
-          width: `${(width / scale) * zoom}px`,
-          height: `${(height / scale) * zoom}px`,
-        });
-      },
-    );
-  }
-
   draw() {
     if (!this.fit(980)) return;
+    sharpen(this);
     const globe = { picture: this.globes[this.signal], turned: this.shown };
     const plain = () => [
       [globe],
@@ -462,7 +438,8 @@ class SphereView extends CanvasView {
     const trouble = Boolean(this.problem) || silent;
     this.line.lastElementChild?.classList.toggle("trouble", trouble);
     for (const [name, select] of Object.entries(this.selects)) {
-      select.value = String(this.state.get(name));
+      const value = String(this.state.get(name));
+      if (select.value !== value) select.value = value; // even the same one would cost a layout
     }
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => {
@@ -475,9 +452,10 @@ class SphereView extends CanvasView {
   save() {
     const draw = (/** @type {CanvasRenderingContext2D} */ pen) => {
       this.glasses.forEach((glass) => {
-        const { left, top } = glass.style;
-        const [x, y] = [left, top].map((at) => Number.parseFloat(at) / this.zoom);
-        pen.drawImage(glass, Math.round(x * this.scale), Math.round(y * this.scale));
+        const { left, top, width, height } = glass.style;
+        const box = [left, top, width, height].map((at) => Number.parseFloat(at) / this.zoom);
+        const [x, y, w, h] = box.map((at) => Math.round(at * this.scale));
+        pen.drawImage(glass, x, y, w, h);
       });
       pen.drawImage(this.canvas, 0, 0);
       pen.scale(this.scale, this.scale);

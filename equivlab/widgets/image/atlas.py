@@ -23,7 +23,7 @@ from equivlab.widgets.image.poses import MapField, all_poses, by_pose, poses
 from equivlab.widgets.page.acting import Acting, image_field, on_hexagons
 from equivlab.widgets.page.pictures import shrunk
 
-__all__ = ["Atlas", "atlas_bytes", "frequencies_of", "make_atlas"]
+__all__ = ["Atlas", "atlas_bytes", "first_channels", "frequencies_of", "make_atlas"]
 
 BATCH = 24
 MOST_MEMORY = 2_000_000_000  # bytes of all frames of one image
@@ -69,6 +69,15 @@ def atlas_bytes(
     orientations = maps.shape[2] if maps.dim() == 5 else 1 + isinstance(group, CircleGroup)
     side = maps.shape[-1] if on_hexagons(group) else min(maps.shape[-1], LARGEST)
     return len(images) * frames * channels * orientations * side**2
+
+
+def first_channels(
+    model: nn.Module, images: Tensor, group: Acting, most: int, layer: str | None = None
+) -> list[int]:
+    """The first channels of the maps, so many at most, from one pass of one image."""
+    with evaluating(model):
+        field, maps = _maps_of_frames(model, images[:1], group, layer)
+    return list(range(min(most, _width(field, maps))))
 
 
 def make_atlas(
@@ -162,9 +171,14 @@ def _map_field(maps: Tensor, group: Acting, layer: nn.Module, whole: bool) -> Ma
     return regular
 
 
+def _width(field: MapField, maps: Tensor) -> int:
+    """How many channels can be chosen; of irreps each representation is one."""
+    return field.irreps.num_irreps if isinstance(field, CircleMaps) else maps.shape[1]
+
+
 def _choose(field: MapField, maps: Tensor, channels: Sequence[int]) -> Tensor:
     """The chosen channels, with an axis for the group or for a pair: ``(F, C, G, h, h)``."""
-    most = field.irreps.num_irreps if isinstance(field, CircleMaps) else maps.shape[1]
+    most = _width(field, maps)
     if not channels or not all(0 <= c < most for c in channels):
         raise ValueError(f"The maps have channels 0 to {most - 1}; got channels={list(channels)}.")
     if not isinstance(field, CircleMaps):

@@ -13,12 +13,17 @@ from torch import Tensor, nn
 
 from equivlab.equivariance import ErrorBudget, audit, error_budget
 from equivlab.fields import RegularMaps
-from equivlab.groups import P4
 from equivlab.widgets.breaking import WAYS, broken
-from equivlab.widgets.image.atlas import Atlas, atlas_bytes, frequencies_of, make_atlas
+from equivlab.widgets.image.atlas import (
+    Atlas,
+    atlas_bytes,
+    first_channels,
+    frequencies_of,
+    make_atlas,
+)
 from equivlab.widgets.image.poses import all_poses, baseline, poses, steps_of, unturn_matrices
 from equivlab.widgets.image.still import still_image
-from equivlab.widgets.page.acting import Acting, image_field, on_hexagons, planar_group
+from equivlab.widgets.page.acting import Acting, image_field, on_hexagons, own_group, planar_group
 from equivlab.widgets.page.budget import error_words
 from equivlab.widgets.page.images import as_images, for_network
 from equivlab.widgets.page.module import page_module
@@ -32,6 +37,7 @@ __all__ = ["RotateImage"]
 MOST_BYTES = 48_000_000
 MANY_BYTES = 16_000_000  # sent of more channels than one page shows
 MOST_KEPT = 500_000_000  # of all channels, in the kernel
+FIRST = 2  # channels of which nobody says which
 ROWS = 4  # channels on show at once, as in the page
 MOST_IN_A_ROW = 8  # orientations; more stand on a dial
 
@@ -63,9 +69,10 @@ class RotateImage(TurnedPictures):
             networks on hexagons ``(N, C, 2R + 1, 2R + 1)``, from `equivlab.projection.to_hexagons`.
         compare: another network, shown beside it.
         group: acts on the images; by default the model's own (its ``in_field``), else `P4`.
-        channels: which channels of the model to show: four at a time, `page` says which four.
-            Of very many, those around the page on show are sent; the kernel keeps the others.
-        compare_channels: the same for `compare`; by default as many, from the first.
+        channels: which channels of the model to show: four at a time, `page` says which four. By
+            default the first two, or the one that there is. Of very many, those around the page on
+            show are sent; the kernel keeps the others.
+        compare_channels: the same for `compare`; by default as many, if there are.
         layer: the name of a layer of `model` to look at instead of its output.
         compare_layer: the same for `compare`.
         titles: the two names, of the model and of `compare`.
@@ -101,7 +108,7 @@ class RotateImage(TurnedPictures):
         compare: nn.Module | None = None,
         *,
         group: Acting | None = None,
-        channels: Sequence[int] = (0, 1),
+        channels: Sequence[int] | None = None,
         compare_channels: Sequence[int] | None = None,
         layer: str | None = None,
         compare_layer: str | None = None,
@@ -109,9 +116,12 @@ class RotateImage(TurnedPictures):
         breakable: bool = False,
     ) -> None:
         x = for_network(as_images(images), model, "RotateImage")
-        group = planar_group(group or _group_of(model), "RotateImage")
+        group = planar_group(group or own_group(model), "RotateImage")
         image_field(group, x.shape[1]).validate(x, "RotateImage")
-        shown = list(range(len(channels)) if compare_channels is None else compare_channels)
+        channels = first_channels(model, x, group, FIRST, layer) if channels is None else channels
+        shown = list(compare_channels or ())
+        if compare is not None and compare_channels is None:
+            shown = first_channels(compare, x, group, len(channels), compare_layer)
         each = atlas_bytes(model, x, group, 1, layer)
         other_each = 0 if compare is None else atlas_bytes(compare, x, group, 1, compare_layer)
         self.window = _window(len(x), each, other_each, len(channels), len(shown))
@@ -303,13 +313,6 @@ def _window(images: int, each: int, other_each: int, channels: int, others: int)
     if most_channels <= ROWS or kept <= MANY_BYTES:
         return most_channels
     return max(1, MANY_BYTES // (ROWS * (each + other_each))) * ROWS
-
-
-def _group_of(model: nn.Module) -> Acting:
-    """The group of the first layer that has a field; P4 if none has."""
-    fields = (getattr(module, "in_field", None) for module in model.modules())
-    group: Acting = next((field.group for field in fields if field is not None), P4)
-    return group
 
 
 def _rounded(values: Tensor, digits: int) -> list[float | None]:

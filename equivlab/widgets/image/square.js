@@ -82,12 +82,12 @@ export function drawSquare(view, pen) {
   view.text(pen, "image x", upright.x, upright.y - 22, { font: BOLD, most: layout.left - 16 });
   drawDisc(pen, picture, upright.x, upright.y, upright.side);
   const words = layout.narrow ? "g·x: drag" : "turned, g·x: drag to turn";
-  view.text(pen, words, below.x, below.y - 22, { font: BOLD, most: layout.left - 16 });
+  view.text(pen, words, below.x, below.y - 28, { font: BOLD, most: layout.left - 16 });
   drawDisc(pen, picture, below.x, below.y, below.side, { turn: view.turn, mirror });
   view.drawHandle(pen, below.x + below.side / 2, below.y + below.side / 2, below.side / 2);
   const middle = upright.x + upright.side / 2;
   const from = upright.y + upright.side + 6;
-  arrow(view, pen, middle, from, middle, below.y - 30);
+  arrow(view, pen, middle, from, middle, below.y - 36);
   const turns = layout.narrow ? `g: ${view.freeAngle}°` : `turn g: ${view.pose}`;
   const place = { x: middle + 8, y: (from + below.y - 30) / 2 - 8 };
   view.text(pen, turns, place.x, place.y, { font: SMALL, most: layout.left - place.x - 8 });

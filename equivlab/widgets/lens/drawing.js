@@ -126,7 +126,7 @@ function star(pen, x, y, r) {
  * @param {{ classes: string[], chances: number[] | undefined, colour: string, row: number }} said
  */
 export function drawBars(view, pen, { x, y, width }, { classes, chances, colour, row }) {
-  const name = Math.min(64, width * 0.3);
+  const name = Math.min(64, Math.max(46, width * 0.3));
   const number = 48;
   const full = width - name - number - 10;
   classes.forEach((one, n) => {

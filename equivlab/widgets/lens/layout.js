@@ -31,7 +31,7 @@ export function arrangeLens(width, half, rows, networks) {
   const bars = { x: left, y: behind.y, width: width - left - 8 };
   const said = networks * (rows * ROW + 24);
   const numbers = { x: behind.x, y: behind.y + inner + 10 };
-  const below = narrow ? Math.max(numbers.y + 48, bars.y + said) + HEAD : bars.y + said + HEAD;
+  const below = (narrow ? Math.max(numbers.y + 48, bars.y + said) : bars.y + said) + HEAD + 6;
   const curve = narrow
     ? { x: 48, y: below, width: width - 64, height: 96 }
     : { x: left + 40, y: below, width: bars.width - 48, height: 110 };

@@ -398,7 +398,7 @@ class LensView extends CanvasView {
     const title = `probability of ${networks[0].classes[best]}, all round`;
     const left = narrow ? 8 : curve.x - 40;
     const most = curve.x + curve.width - left;
-    this.text(pen, title, left, curve.y - 22, { font: BOLD, most });
+    this.text(pen, title, left, curve.y - 28, { font: BOLD, most });
     const all = this.allRound;
     const lines = networks.map((/** @type {any} */ { role }, /** @type {number} */ n) => ({
       colour: this.hue(role),

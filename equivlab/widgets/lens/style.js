@@ -13,7 +13,7 @@ export const LENS_STYLE = `
 .equivlab-lens .value { min-width: 40px; font-variant-numeric: tabular-nums; }
 .equivlab-lens .numbers { padding: 6px 8px; font: ${FONT}; max-width: 1024px; }
 .equivlab-lens .grid { display: grid; gap: 6px 24px; padding-top: 8px;
-  grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); }
 .equivlab-lens .grid label span:first-child { flex: 0 0 124px; }
 .equivlab-lens .grid .value { flex: 0 0 82px; }
 .equivlab-lens .line { display: flex; flex-direction: column; gap: 4px; padding: 8px 8px 4px;

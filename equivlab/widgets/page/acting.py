@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from equivlab.fields import CircleMaps, ScalarMaps, scalar_maps
-from equivlab.groups import CircleGroup, PointGroup
+from torch import nn
 
-__all__ = ["Acting", "image_field", "on_hexagons", "planar_group"]
+from equivlab.fields import CircleMaps, ScalarMaps, scalar_maps
+from equivlab.groups import P4, CircleGroup, PointGroup
+
+__all__ = ["Acting", "image_field", "on_hexagons", "own_group", "planar_group"]
 
 Acting = PointGroup | CircleGroup
 
@@ -22,6 +24,13 @@ def planar_group(group: object, taker: str) -> Acting:
         f"{taker} turns pictures, by a point group or by SO2 and O2; {group} acts on "
         "something else. Globes turn in RotateSphere, shapes and points in RotateShape."
     )
+
+
+def own_group(model: nn.Module) -> Acting:
+    """The group of the first layer that has a field; P4 if none has."""
+    fields = (getattr(module, "in_field", None) for module in model.modules())
+    group: Acting = next((field.group for field in fields if field is not None), P4)
+    return group
 
 
 def on_hexagons(group: Acting) -> bool:

@@ -18,6 +18,7 @@ const BAR_HEAD = 26;
 const BAR = 10;
 const STRIPES = 5; // pixels from one to the next
 const PART_NAMES = ["interpolation", "grid", "model"];
+const LEGEND = 250; // pixels
 const WIDE = 620; // pixels for title and legend in one line
 
 /** How much room the bars of so many networks take. @param {number} width @param {number} networks */
@@ -54,10 +55,11 @@ export function budgetWords(shares) {
  */
 export function drawBudget(view, pen, rows, { x, y, width, most, at }) {
   const head = `what the error ${at} consists of`;
-  view.text(pen, head, x, y, { font: BOLD, most: width });
-  pen.font = BOLD;
   const wide = width + 40 >= WIDE;
-  const left = wide ? x + pen.measureText(head).width + 24 : x;
+  const room = wide ? width - LEGEND : width;
+  view.text(pen, head, x, y, { font: BOLD, most: room });
+  pen.font = BOLD;
+  const left = wide ? x + Math.min(room, pen.measureText(head).width) + 24 : x;
   drawLegend(view, pen, left, wide ? y : y + 20);
   rows.forEach((shares, n) => {
     const top = y + BAR_HEAD + (wide ? 0 : 20) + n * BAR_ROW;

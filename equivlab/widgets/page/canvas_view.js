@@ -350,7 +350,11 @@ export class CanvasView {
    */
   filled(most) {
     const top = this.canvas.getBoundingClientRect().top - this.el.getBoundingClientRect().top;
-    const [wide, high] = [this.el.clientWidth - 24, this.el.clientHeight - top - HINTS];
+    let below = HINTS;
+    for (const node of this.el.querySelectorAll(".line, .numbers")) {
+      below += node.getBoundingClientRect().height;
+    }
+    const [wide, high] = [this.el.clientWidth - 24, this.el.clientHeight - top - below];
     let best = { zoom: 0, width: NARROWEST };
     for (let width = NARROWEST; width <= most; width += 20) {
       const { height } = this.arrange(width, false);

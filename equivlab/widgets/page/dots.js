@@ -99,9 +99,9 @@ export class Dots {
     const { x, y, width, height } = view.layout.curve;
     Object.assign(pen, { strokeStyle: view.hues.base, lineWidth: 1 });
     pen.strokeRect(x, y, width, height);
-    for (const part of [0, 0.5]) {
-      const words = part ? (part * most).toPrecision(most < 1e-3 ? 2 : 1) : "0";
-      view.text(pen, words, x - 6, y + height * (1 - part) - 7, { font: SMALL, align: "right" });
+    for (const value of [0, Number((most / 2).toPrecision(1))]) {
+      const at = y + height * (1 - value / most) - 7;
+      view.text(pen, String(value), x - 6, at, { font: SMALL, align: "right" });
     }
     for (let angle = 0; angle <= 180; angle += width < 240 ? 90 : 45) {
       const at = x + (width * angle) / 180;

@@ -2,9 +2,10 @@
 // What a widget stands on. Places differ: JupyterLab names its ink, VS Code puts widgets on white
 // whatever its theme, Colab says in an attribute that it is dark. What is behind the words decides.
 
-/** Marks by which a place says that it is dark, where no colour stands behind a widget. */
-const DARK =
-  "html[theme=dark], body.vscode-dark, body.vscode-high-contrast:not(.vscode-high-contrast-light)";
+/** Marks of a page's first element and of its body by which a place says that it is dark, where no
+ * colour stands behind a widget. */
+const DARK = "[theme=dark]";
+const DARK_BODY = ".vscode-dark, .vscode-high-contrast:not(.vscode-high-contrast-light)";
 const CLEAR = /[,/] ?0\)$|^transparent$/;
 const [BLACK, WHITE] = ["rgb(0, 0, 0)", "rgb(255, 255, 255)"];
 
@@ -42,6 +43,8 @@ export function inkOn(given, paper, dark) {
   return isLight(paper) ? BLACK : WHITE;
 }
 
+/** Whether the place says that it is dark. Asked at each frame, so nothing is searched for. */
+const saysDark = () => document.documentElement.matches(DARK) || document.body.matches(DARK_BODY);
+
 /** The ink of an element. @param {Element} node */
-export const inkOf = (node) =>
-  inkOn(getComputedStyle(node).color, paperOf(node), document.querySelector(DARK) !== null);
+export const inkOf = (node) => inkOn(getComputedStyle(node).color, paperOf(node), saysDark());

@@ -26,7 +26,10 @@ export const VIEW_STYLE = `
 .equivlab-view .hints { display: none; font: ${FONT}; opacity: 0.8; padding: 6px 0; zoom: 1.3; }
 .equivlab-view.fills { background: var(--jp-layout-color0, Canvas); overflow: auto; padding: 12px;
   position: fixed; inset: 0; z-index: 10000; }
-.equivlab-view.fills .bar { zoom: 1.4; }
+.equivlab-view.fills .bar, .equivlab-view.fills .line, .equivlab-view.fills .numbers { zoom: 1.4; }
+.equivlab-view.fills > canvas, .equivlab-view.fills > .pane, .equivlab-view.fills > .stage {
+  margin-inline: auto; }
+.equivlab-view.fills > .pane { width: fit-content; }
 .equivlab-view.fills .hints { display: block; }
 .equivlab-view canvas:focus-visible, .equivlab-view .bar :focus-visible {
   outline: 2px solid var(--equivlab-other); outline-offset: 2px; }

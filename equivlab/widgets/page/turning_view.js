@@ -344,7 +344,7 @@ export class TurningView extends CanvasView {
       const y = box.y + box.height * (1 - value / most);
       this.text(pen, words, box.x - 6, y - 7, { font: SMALL, align: "right" });
     }
-    for (let angle = 0; angle <= 360; angle += 45) {
+    for (let angle = 0; angle <= 360; angle += box.width < 320 ? 90 : 45) {
       const x = box.x + (box.width * angle) / 360;
       pen.beginPath();
       pen.moveTo(x, box.y + box.height);

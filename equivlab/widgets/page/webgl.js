@@ -22,3 +22,22 @@ export function linked(gl, vertex, fragment) {
   }
   return made;
 }
+
+/** Whether the browser draws WebGL without a graphics card: then each pixel takes from what answers
+ * need to get through.
+ * @param {WebGL2RenderingContext | null} gl
+ */
+export function drawnBySoftware(gl) {
+  if (!gl) return true;
+  const known = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = known ? gl.getParameter(known.UNMASKED_RENDERER_WEBGL) : "";
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
+}
+
+/** The same of this browser. */
+export function isSlow() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const slow = drawnBySoftware(gl);
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return slow;
+}

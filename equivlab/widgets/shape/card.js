@@ -135,13 +135,3 @@ export class Data {
     return gl.drawElements(kind, (count / corners) * order.length, gl.UNSIGNED_INT, 0);
   }
 }
-
-/** Whether the browser draws WebGL without a graphics card: then smooth edges cost too much. */
-export function isSlow() {
-  const gl = document.createElement("canvas").getContext("webgl2");
-  if (!gl) return true;
-  const known = gl.getExtension("WEBGL_debug_renderer_info");
-  const name = known ? gl.getParameter(known.UNMASKED_RENDERER_WEBGL) : "";
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|software|basic render/i.test(name);
-}

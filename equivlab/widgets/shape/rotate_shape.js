@@ -315,7 +315,8 @@ class ShapeView extends CanvasView {
   }
 
   fitted() {
-    this.stage.style.height = `${this.layout.height * this.zoom}px`;
+    const { width, height } = this.canvas.style;
+    Object.assign(this.stage.style, { width, height });
     this.canvas.dataset.boxes = JSON.stringify(this.layout); // for tests
   }
 

@@ -1,8 +1,8 @@
 // @ts-check
 // The scene of RotateShape in WebGL: voxels, balls, ellipsoids and arrows.
 
-import { linked } from "../page/webgl.js";
-import { BALLS, Data, FACES, isSlow } from "./card.js";
+import { isSlow, linked } from "../page/webgl.js";
+import { BALLS, Data, FACES } from "./card.js";
 import { ARROW_MESH, EDGES, voxelFaces } from "./meshes.js";
 import { apply, eye, matrix } from "./quaternions.js";
 

@@ -165,6 +165,33 @@ def test_the_point_under_the_hand_stays_there(opened: Callable[..., Open], addre
     assert view.complaints == []
 
 
+def test_spheres_are_sharp_again_when_the_hand_has_let_go(
+    opened: Callable[..., Open], address: str
+) -> None:
+    """Drawn by software, as here, they have fewer pixels while they are held, in the same place."""
+    view = opened(address)
+    sizes = """() => [...document.querySelectorAll(".glass")].map(({ width, height, style }) =>
+      [width, height, parseFloat(style.width), parseFloat(style.height)])"""
+    before = np.array(view.page.evaluate(sizes))
+    places, box = json.loads(view.data("places")), view.canvas.bounding_box()
+    x = box["x"] + places["places"][0]["x"] + places["disc"] / 2
+    y = box["y"] + places["places"][0]["y"] + places["disc"] / 2
+    view.page.mouse.move(x, y)
+    view.page.mouse.down()
+    view.page.mouse.move(x + 40, y)
+    view.paint()
+    held = np.array(view.page.evaluate(sizes))
+    assert np.allclose(held[:, :2], before[:, :2] / 2, atol=1)
+    assert np.allclose(held[:, 2:], before[:, 2:], atol=2)
+    coarse = view.spheres()
+    view.page.mouse.up()
+    view.settle()
+    assert np.array_equal(np.array(view.page.evaluate(sizes)), before)
+    for one, other in zip(view.spheres(), coarse, strict=True):
+        assert np.abs(one - other).mean() < 0.03
+    assert view.complaints == []
+
+
 def test_the_kernel_answers_the_pose_on_show(
     opened: Callable[..., Open], address: str, widget: RotateSphere
 ) -> None:

@@ -291,3 +291,18 @@ def test_too_much_to_send(sky: Tensor) -> None:
     many = sky[:1].expand(12, -1, -1, -1)
     with pytest.raises(ValueError, match=r"make \d+ MB of frames.*Give fewer images"):
         RotateImage(smooth_network(P4M), many.repeat(3, 1, 1, 1))
+
+
+def test_of_one_channel_that_one_is_shown(sky: Tensor) -> None:
+    """And of a network beside another as many as it has."""
+    one, three = LiftingConv2d(P4, 1, 1, 3, padding=1), LiftingConv2d(P4, 1, 3, 3, padding=1)
+
+    def shown(model: nn.Module, other: nn.Module) -> tuple[int, int]:
+        spec = RotateImage(model, sky, compare=other)._spec
+        return len(spec["channels"]), spec["compare"]["channels"]
+
+    assert shown(one, nn.Conv2d(1, 3, 3, padding=1)) == (1, 1)
+    assert shown(three, nn.Conv2d(1, 1, 3, padding=1)) == (2, 1)
+    assert shown(three, nn.Conv2d(1, 3, 3, padding=1)) == (2, 2)
+    with pytest.raises(ValueError, match=r"channels 0 to 0; got channels=\[0, 1\]"):
+        RotateImage(one, sky, channels=(0, 1))
