@@ -22,12 +22,14 @@ export function drawDials(view, pen, block, title, stabilised) {
   view.text(pen, words, x, y, { font: BOLD, most: layout.room });
   const last = Math.min(view.first + layout.rows, Math.max(maps.channels, other?.channels ?? 0));
   for (let c = view.first; c < last; c++) {
-    const top = y + 26 + (c - view.first) * (layout.dial + layout.gap);
-    drawDial(view, pen, maps, c, { x, y: top, size: layout.dial }, stabilised);
+    const n = c - view.first;
+    const start = x + (n % layout.across) * layout.each;
+    const top = y + 26 + Math.floor(n / layout.across) * (layout.dial + layout.gap);
+    drawDial(view, pen, maps, c, { x: start, y: top, size: layout.dial }, stabilised);
     if (!other) continue;
     const size = other.columns === 1 ? layout.aside : layout.dial;
     const down = (layout.dial - size) / 2;
-    const left = x + (layout.central ? down : layout.dial + layout.gap);
+    const left = start + (layout.central ? down : layout.dial + layout.gap);
     drawDial(view, pen, other, c, { x: left, y: top + down, size }, stabilised);
     const named = { font: SMALL, align: "center", most: size, colour: view.hue(spec.roles[1]) };
     view.text(pen, spec.titles[1], left + size / 2, top + down - (down ? 2 : 8), named);

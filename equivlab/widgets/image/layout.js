@@ -8,6 +8,8 @@ import { CURVE_HEIGHT } from "../page/turning_view.js";
 
 /** Channels on show at once; more are paged. */
 export const ROWS = 4;
+/** The largest width, on a page and when it fills the screen. */
+export const WIDEST = { page: 1100, screen: 1900 };
 const BETWEEN = 6; // pictures
 const ROOM_INSIDE = 0.42; // of a dial
 
@@ -46,9 +48,9 @@ export function arrangeMaps(width, model, other, short = false) {
   const around = aroundMaps(width, short);
   const columns = model.columns + (other ? other.columns + 0.35 : 0);
   const rows = Math.min(ROWS, Math.max(model.channels, other ? other.channels : 0));
-  const beside = columns < 4 && !around.narrow; // both blocks
+  const beside = !around.narrow && (columns < 4 || width > WIDEST.page); // both blocks
   const room = (width - around.left - 26) / (beside ? 2 : 1);
-  const cell = Math.min(columns < 4 ? 150 : 96, room / columns - BETWEEN);
+  const cell = Math.min(beside || columns < 4 ? 150 : 96, room / columns - BETWEEN);
   const block = rows * (cell + BETWEEN) + 62;
   const { left, top } = around;
   const second = beside ? { x: left + room + 12, y: top } : { x: left, y: top + block };
@@ -99,8 +101,11 @@ export function arrangeDial(width, model, other, short, turns) {
   const free = placesOnDial(300, model.columns, turns).inner / 300;
   const central = other?.columns === 1 && free > ROOM_INSIDE; // then the other stands in the middle
   const share = !other || central ? 0 : other.columns === 1 ? 0.42 : 1;
-  const dial = Math.min([0, 380, 320, 260, 220][rows], room / (1 + share) - BETWEEN);
-  const block = rows * (dial + BETWEEN) + 36;
+  const across = width > WIDEST.page ? Math.min(2, rows) : 1; // channels side by side
+  const down = Math.ceil(rows / across);
+  const each = room / across; // of a channel
+  const dial = Math.min([0, 380, 320, 260, 220][down], each / (1 + share) - BETWEEN);
+  const block = down * (dial + BETWEEN) + 36;
   const pictures = around.top + (beside ? 1 : 2) * block;
   const ends = endOf(pictures, around, other ? 3 : 2);
   const second = beside ? { x: around.left + room + 12, y: around.top } : undefined;
@@ -109,5 +114,5 @@ export function arrangeDial(width, model, other, short, turns) {
     second ?? { x: around.left, y: around.top + block },
   ];
   const aside = (central ? 0.8 * free : share) * dial;
-  return { ...around, dial, aside, central, rows, room, starts, ...ends };
+  return { ...around, dial, aside, central, rows, across, each, room, starts, ...ends };
 }

@@ -19,7 +19,7 @@ import { Pager } from "../page/pager.js";
 import { CURVE_HEIGHT, drawDisc, TurningView } from "../page/turning_view.js";
 import { drawDials } from "./dial.js";
 import { Flight, placesBefore } from "./flight.js";
-import { arrangeDial, arrangeMaps, ROWS } from "./layout.js";
+import { arrangeDial, arrangeMaps, ROWS, WIDEST } from "./layout.js";
 import { Maps } from "./maps.js";
 import { arrangeSquare, drawSquare } from "./square.js";
 import { SWITCH_STYLE, Switches } from "./switches.js";
@@ -211,7 +211,7 @@ class ImageView extends TurningView {
   }
 
   draw() {
-    if (!this.fit(1100)) return;
+    if (!this.fit(this.filling ? WIDEST.screen : WIDEST.page)) return;
     const pen = this.pen();
     this.blocks = {};
     if (this.square) {

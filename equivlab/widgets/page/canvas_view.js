@@ -18,6 +18,7 @@ import { VIEW_STYLE } from "./style.js";
 const PRINT = 2; // pixels of a saved picture for one of the page, at the least
 const LARGEST_TYPE = 2.5; // times the size on a page, when it fills the screen
 const LEAST_TYPE = 10; // pixels, of words that have too little room
+const NEARLY = 0.9; // as large, where that fills more of it
 const NARROWEST = 640; // pixels, of what fills the screen: input and maps side by side
 const LEAST_WIDTH = 320; // pixels, of all layouts
 const LEAST_ZOOM = 0.7; // of words that can still be read
@@ -345,7 +346,8 @@ export class CanvasView {
     return { zoom: Math.max(LEAST_ZOOM, width / LEAST_WIDTH), width: LEAST_WIDTH };
   }
 
-  /** The width at which all fills the screen in the largest type, and nothing is cut off.
+  /** The width at which nothing is cut off and the type is the largest, or nearly so and the screen
+   * fuller.
    * @param {number} most
    */
   filled(most) {
@@ -355,13 +357,14 @@ export class CanvasView {
       below += node.getBoundingClientRect().height;
     }
     const [wide, high] = [this.el.clientWidth - 24, this.el.clientHeight - top - below];
-    let best = { zoom: 0, width: NARROWEST };
+    const found = [];
     for (let width = NARROWEST; width <= most; width += 20) {
       const { height } = this.arrange(width, false);
-      const zoom = Math.min(LARGEST_TYPE, wide / width, high / height);
-      if (zoom >= best.zoom) best = { zoom, width };
+      found.push({ width, zoom: Math.min(LARGEST_TYPE, wide / width, high / height) });
     }
-    return best;
+    const largest = Math.max(...found.map(({ zoom }) => zoom));
+    const nearly = found.filter(({ zoom }) => zoom >= NEARLY * largest);
+    return nearly.reduce((a, b) => (b.zoom * b.width >= a.zoom * a.width ? b : a));
   }
 
   /** The colour of a network: its kind, and which of that kind it is. @param {[string, number]} role */

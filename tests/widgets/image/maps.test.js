@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { placesBefore } from "../../../equivlab/widgets/image/flight.js";
-import { arrangeDial, arrangeMaps, placesOnDial } from "../../../equivlab/widgets/image/layout.js";
+import {
+  arrangeDial,
+  arrangeMaps,
+  placesOnDial,
+  WIDEST,
+} from "../../../equivlab/widgets/image/layout.js";
 import { Maps } from "../../../equivlab/widgets/image/maps.js";
 import { arrangeSquare, pathsOf } from "../../../equivlab/widgets/image/square.js";
 import { turned } from "../../../equivlab/widgets/page/turned.js";
@@ -105,6 +110,35 @@ test("maps stand inside the page at every width", () => {
       const right = starts[1].x + columns * step + 0.35 * step + cell;
       assert.ok(right <= width, `${width}, ${columns}: ${right}`);
       assert.ok(cell > 8 && input > 100);
+    }
+  }
+});
+
+test("where it fills a wide screen, both blocks stand beside each other and are less tall", () => {
+  const [model, other] = [
+    { channels: 2, columns: 4 },
+    { channels: 2, columns: 1 },
+  ];
+  const page = arrangeMaps(WIDEST.page, model, other);
+  for (const width of [WIDEST.page + 20, 1500, WIDEST.screen]) {
+    const { starts, step, cell, height } = arrangeMaps(width, model, other);
+    assert.equal(starts[0].y, starts[1].y);
+    assert.ok(starts[0].x + 4.35 * step + cell <= starts[1].x);
+    assert.ok(height < page.height);
+    for (const [columns, channels] of [
+      [16, 1],
+      [16, 2],
+      [8, 4],
+    ]) {
+      const plain = { channels, columns: 1 };
+      const dials = arrangeDial(width, { channels, columns }, plain, false, columns);
+      const of = dials.dial + (dials.central ? 0 : dials.gap + dials.aside);
+      assert.equal(dials.across, Math.min(2, channels));
+      const last = (dials.across - 1) * dials.each + of;
+      assert.ok(dials.starts[0].x + last <= dials.starts[1].x);
+      assert.ok(dials.starts[1].x + last <= width);
+      const lower = Math.ceil(channels / dials.across) * (dials.dial + dials.gap);
+      assert.ok(dials.starts[0].y + 26 + lower <= dials.pictures);
     }
   }
 });

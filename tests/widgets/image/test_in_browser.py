@@ -205,6 +205,21 @@ def test_help_full_screen_theme_and_print(opened: Callable[..., TurningPage]) ->
     assert view.look().min() != dark or dark == 0
 
 
+@pytest.mark.parametrize("key", ["", "o"])
+def test_it_fills_a_wide_screen(opened: Callable[..., TurningPage], key: str) -> None:
+    """Rows of maps and dials stand beside each other where a screen is wide and not tall."""
+    view = opened()
+    view.page.set_viewport_size({"width": 1280, "height": 720})
+    if key:
+        view.press(key)
+    view.press("f")
+    view.page.wait_for_selector(".equivlab-rotate.fills")
+    view.settle()
+    box = view.canvas.bounding_box()
+    assert box["width"] > 1100, box
+    assert box["y"] + box["height"] <= 720
+
+
 def test_a_finger_scrolls_over_all_but_what_one_drags(browser: Browser) -> None:
     widget = RotateImage(LiftingConv2d(P4, 1, 2, 3), torch.rand(1, 12, 12))
     with live(widget) as address:
