@@ -1,20 +1,20 @@
-"""One larger network on the rotMNIST protocol, free in size: mirrors and quarter turns, or C8.
+"""One larger network on the rotMNIST protocol, free in size: C16, C8, or mirrors and quarter turns.
 
-    EQUIVLAB_MNIST=mnist.npz python benchmarks/rotmnist_large.py
-    EQUIVLAB_MNIST=mnist.npz python benchmarks/rotmnist_large.py --group C8
+    EQUIVLAB_MNIST=mnist.npz python benchmarks/rotmnist_large.py --group C16 --bfloat16
 
-Four layers of P4M, whose small features do not mind mirrors, are then seen as functions on P4, for
-a mirrored digit is none (Weiler & Cesa, NeurIPS 2019, restrict D16 to C16 in the same way). The
-angles between quarter turns are learned: each digit is turned anew, and bent a little, each time
-that it is seen. With ``--group C8`` filters are harmonics, turned by 45°, and maps end at a circle
-(`DiscMask`), so that fewer angles are left to be learned. Digits are tested as the mean of their
-probabilities over `--poses` further turns.
+Filters of C16 and C8 are harmonics, turned by any angle, and maps end at a circle (`DiscMask`);
+they are computed frequency by frequency (`frequencies.py`). Of P4M's four layers, whose small
+features do not mind mirrors, the maps are then seen as functions on P4, for a mirrored digit is
+none (Weiler & Cesa, NeurIPS 2019, restrict D16 to C16 in the same way). Each digit is turned anew,
+and bent a little, each time that it is seen. Digits are tested as they are, and as the mean of
+their probabilities over `--poses` turns within the angle of the group, which knows the others.
 
 The rate is constant after the first epoch and falls along a line to zero in the last `--cooldown`
 epochs, and the bends to `--last-bends`; a mean of the weights, exponential over the steps, is what
-is tested. Protocol and sets as `rotmnist.py`; a killed run goes on, and with a larger `--epochs` as
+is tested. Protocol and sets as `rotmnist.py`; a killed run goes on, and with other `--epochs` as
 long as no cooldown has begun. `--validate` trains on 10,000 and gives the error on the 2,000,
-without looking at the test digits.
+without looking at the test digits. `--bfloat16` is for processors that have matrix units for it
+(AMX): maps and filters are rounded to it, weights and their steps are not.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from frequencies import ByFrequency, MapByMap, OfImages
 from kept import RUNS, keep, parsed
 from rotmnist import protocol
 from torch import Tensor, nn
@@ -44,41 +46,50 @@ from equivlab.nn import (
     LiftingConv2d,
 )
 
-BATCH, RATE, DECAY, SMOOTHING = 64, 2e-3, 0.998, 0.05
+RATE, DECAY, SMOOTHING = 2e-3, 0.998, 0.05
 
 
-class C8Network(nn.Module):
+class TurningNetwork(nn.Module):
     """28² pixels, then 14², 7²: filters of harmonics, maps that end at a circle.
 
     Args:
+        order: n of C_n.
         fields: of the layers at 28², at 14² (two layers), and at 7² (two layers and one).
     """
 
-    def __init__(self, fields: Sequence[int]) -> None:
+    def __init__(self, order: int, fields: Sequence[int]) -> None:
         super().__init__()
         edges, middle, last, turns, end = fields
-        parts = PlanarParts(Cyclic(8))
+        parts = PlanarParts(Cyclic(order))
 
-        def block(conv: nn.Module, after: int) -> list[nn.Module]:
-            return [conv, parts.norm(after), nn.ReLU(), parts.disc(after)]
+        def block(conv: nn.Module, after: int, *then: nn.Module, side: int) -> list[nn.Module]:
+            """The maps that a halving takes are cut to the circle in the same product."""
+            shape = MapByMap(nn.Sequential(parts.disc(1), *then), order, side)
+            return [conv, parts.norm(after), nn.ReLU(), shape]
 
-        def conv(before: int, after: int) -> list[nn.Module]:
-            return block(parts.conv(before, after, 5, padding=2, bias=False), after)
+        def conv(
+            before: int, after: int, size: int, *then: nn.Module, side: int
+        ) -> list[nn.Module]:
+            layer = parts.conv(before, after, size, padding=size // 2, bias=False)
+            return block(ByFrequency(layer), after, *then, side=side)
 
+        half = parts.halve(1)
+        lift = OfImages(parts.lift(1, edges, 7, padding=3, bias=False))
         self.features = nn.Sequential(
-            *block(parts.lift(1, edges, 7, padding=3, bias=False), edges), parts.halve(edges),
-            *conv(edges, middle), *conv(middle, last), parts.halve(last),
-            *conv(last, turns), *conv(turns, turns), *conv(turns, end),
-            GroupPool(Cyclic(8), end, "max"),
+            *block(lift, edges, half, side=28),
+            *conv(edges, middle, 7, side=14), *conv(middle, last, 7, half, side=14),
+            *conv(last, turns, 5, side=7), *conv(turns, turns, 5, side=7),
+            *conv(turns, end, 5, side=7),
+            GroupPool(Cyclic(order), end, "max"),
         )  # fmt: skip
         self.scores = nn.Sequential(
-            nn.Linear(2 * end, 96), nn.ReLU(), nn.Dropout(0.2), nn.Linear(96, 10)
+            nn.Dropout(0.2), nn.Linear(2 * end, 96), nn.ReLU(), nn.Dropout(0.2), nn.Linear(96, 10)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class scores ``(B, 10)`` of images ``(B, 1, 28, 28)``."""
+        """Class scores ``(B, 10)`` of images ``(B, 1, 28, 28)``; these in float32."""
         maps = self.features(x)
-        found: Tensor = self.scores(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
+        found: Tensor = self.scores(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1).float())
         return found
 
 
@@ -110,7 +121,8 @@ def mirrored_network(fields: Sequence[int]) -> nn.Sequential:
 # Words for it, what makes it, pixels a side (of 28, whose frame has 0.4 % of the ink), its fields.
 NETWORKS: dict[str, tuple[str, Callable[[Sequence[int]], nn.Module], int, Sequence[int]]] = {
     "P4M": ("P4M, then P4", mirrored_network, 24, (10, 28, 40, 72, 96)),
-    "C8": ("C8 with discs", C8Network, 28, (10, 16, 16, 24, 32)),
+    "C8": ("C8 with discs", partial(TurningNetwork, 8), 28, (16, 24, 24, 40, 56)),
+    "C16": ("C16 with discs", partial(TurningNetwork, 16), 28, (10, 16, 16, 24, 32)),
 }
 
 
@@ -162,6 +174,8 @@ def train(
 ) -> nn.Module:
     """Train, or go on; the network with the mean of the weights."""
     mean = copy.deepcopy(model).eval()
+    batch = arguments.batch_size
+    dtype = torch.bfloat16 if arguments.bfloat16 else torch.float32
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.01)
     start = 0
     if path.exists():
@@ -174,15 +188,15 @@ def train(
         torch.manual_seed(arguments.seed * 10_000 + epoch)  # dropout
         order = torch.randperm(len(images), generator=generator)
         begun, cpu, loss_sum, right = time.perf_counter(), time.process_time(), 0.0, 0
-        steps = len(images) // BATCH
+        steps = len(images) // batch
         model.train()
         for step in range(steps):
-            these = order[step * BATCH : (step + 1) * BATCH]
+            these = order[step * batch : (step + 1) * batch]
             rate = rate_at(epoch + step / steps, arguments.epochs, arguments.cooldown)
             optimizer.param_groups[0]["lr"] = rate
             first, last = arguments.bends, arguments.last_bends
             strength = first if epoch == 0 else last + (first - last) * rate / RATE
-            scores = model(bent(images[these], generator, strength, arguments.bold))
+            scores = model(bent(images[these], generator, strength, arguments.bold).to(dtype))
             loss = F.cross_entropy(scores, labels[these], label_smoothing=SMOOTHING)
             optimizer.zero_grad()
             loss.backward()
@@ -197,7 +211,7 @@ def train(
         draft.replace(path)
         print(
             f"epoch {epoch + 1}: loss {loss_sum / steps:.4f}, errors on bent digits "
-            f"{100 * (1 - right / steps / BATCH):.2f} %, {time.perf_counter() - begun:.0f} s "
+            f"{100 * (1 - right / steps / batch):.2f} %, {time.perf_counter() - begun:.0f} s "
             f"({time.process_time() - cpu:.0f} of the processor)",
             flush=True,
         )
@@ -214,29 +228,37 @@ def follow(mean: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def errors(model: nn.Module, images: Tensor, labels: Tensor, poses: int) -> float:
-    """Percent of wrong digits; the probabilities are means over turns within a quarter."""
-    wrong = 0
-    for x, y in zip(images.split(1000), labels.split(1000), strict=True):
-        odds = torch.zeros(len(x), 10)
-        for pose in range(poses):
-            turned = rotate_maps(x, pose * math.pi / 2 / poses, "bicubic") if pose else x
-            odds += model(turned).softmax(1)
-        wrong += int((odds.argmax(1) != y).sum())
-    return 100 * wrong / len(images)
+def errors(
+    model: nn.Module, images: Tensor, labels: Tensor, poses: Sequence[float], dtype: torch.dtype
+) -> tuple[float, float]:
+    """Percent of wrong digits as they are, and by the mean odds over further turns, in radians."""
+    wrong, seen = [0, 0], 0
+    for x, y in zip(images.split(500), labels.split(500), strict=True):
+        odds = model(x.to(dtype)).float().softmax(1)
+        wrong[0] += int((odds.argmax(1) != y).sum())
+        for angle in poses:
+            turned = rotate_maps(x, angle, "bicubic")
+            odds += model(turned.to(dtype)).float().softmax(1)
+        wrong[1] += int((odds.argmax(1) != y).sum())
+        seen += len(x)
+        if seen % 10_000 == 0:
+            print(f"tested {seen:,}: {wrong[0]:,} wrong, {wrong[1]:,} over poses", flush=True)
+    return 100 * wrong[0] / len(images), 100 * wrong[1] / len(images)
 
 
 def main() -> None:
     """Train the network and print its errors."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=200)
-    parser.add_argument("--cooldown", type=int, default=50)
-    parser.add_argument("--group", choices=list(NETWORKS), default="P4M")
+    parser.add_argument("--epochs", type=int, default=44)
+    parser.add_argument("--cooldown", type=int, default=13)
+    parser.add_argument("--group", choices=list(NETWORKS), default="C16")
+    parser.add_argument("--batch-size", type=int, default=96)
+    parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--fields", type=int, nargs=5, metavar="F", help="of the layers")
-    parser.add_argument("--bends", type=float, default=1.2, help="their strength; 0: turns only")
-    parser.add_argument("--last-bends", type=float, default=0.8, help="at the end of the cooldown")
-    parser.add_argument("--bold", type=float, default=0.2, help="strokes thicker or thinner")
-    parser.add_argument("--poses", type=int, default=8)
+    parser.add_argument("--bends", type=float, default=1.0, help="their strength; 0: turns only")
+    parser.add_argument("--last-bends", type=float, default=0.5, help="at the end of the cooldown")
+    parser.add_argument("--bold", type=float, default=0.0, help="strokes thicker or thinner")
+    parser.add_argument("--poses", type=int, default=4)
     parser.add_argument("--validate", action="store_true", help="10k to train, error on the 2k")
     arguments = parsed(parser)
     words, make, side, fields = NETWORKS[arguments.group]
@@ -246,18 +268,22 @@ def main() -> None:
     stem = f"large-{arguments.group}-{'-'.join(map(str, fields))}-{learn}-seed{arguments.seed}"
     torch.manual_seed(arguments.seed)
     model = train(make(fields), arguments, *sets[learn], RUNS / f"{stem}.pt")
+    dtype = torch.bfloat16 if arguments.bfloat16 else torch.float32
+    order = int(arguments.group[1:].removesuffix("M"))
+    poses = [2 * math.pi / order * n / arguments.poses for n in range(1, arguments.poses)]
+    one, several = errors(model, *sets[judge], poses, dtype)
     result = {
         "network": words,
         "parameters": sum(p.numel() for p in model.parameters()),
         "epochs": arguments.epochs,
         "cooldown": arguments.cooldown,
+        "batch": arguments.batch_size,
         "bends": f"{arguments.bends:g} to {arguments.last_bends:g}, bold {arguments.bold:g}",
+        "numbers": str(dtype).removeprefix("torch."),
         "seed": arguments.seed,
         "error on": judge,
-        "error % in one pose": round(errors(model, *sets[judge], 1), 3),
-        f"error % over {arguments.poses} poses": round(
-            errors(model, *sets[judge], arguments.poses), 3
-        ),
+        "error % in one pose": round(one, 3),
+        f"error % over {arguments.poses} poses": round(several, 3),
     }
     print(keep(RUNS / f"{stem}-{arguments.epochs}epochs.json", result))
 
