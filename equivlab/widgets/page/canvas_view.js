@@ -356,7 +356,9 @@ export class CanvasView {
     for (const node of this.el.querySelectorAll(".line, .numbers")) {
       below += node.getBoundingClientRect().height;
     }
-    const [wide, high] = [this.el.clientWidth - 24, this.el.clientHeight - top - below];
+    const { clientWidth, clientHeight } = this.el;
+    // Under bars that take more than half of a low screen one scrolls.
+    const [wide, high] = [clientWidth - 24, Math.max(clientHeight / 2, clientHeight - top - below)];
     const found = [];
     for (let width = NARROWEST; width <= most; width += 20) {
       const { height } = this.arrange(width, false);

@@ -220,6 +220,16 @@ def test_it_fills_a_wide_screen(opened: Callable[..., TurningPage], key: str) ->
     assert box["y"] + box["height"] <= 720
 
 
+def test_on_a_low_screen_it_scrolls_below_its_bars(opened: Callable[..., TurningPage]) -> None:
+    """Where buttons and hints leave no room, the rest is not squeezed into nothing."""
+    view = opened()
+    view.page.set_viewport_size({"width": 480, "height": 160})
+    view.press("f")
+    view.page.wait_for_selector(".equivlab-rotate.fills")
+    view.settle()
+    assert view.canvas.bounding_box()["height"] >= 70
+
+
 def test_a_finger_scrolls_over_all_but_what_one_drags(browser: Browser) -> None:
     widget = RotateImage(LiftingConv2d(P4, 1, 2, 3), torch.rand(1, 12, 12))
     with live(widget) as address:
