@@ -14,6 +14,7 @@ maps and window: the layer itself, computed by frequency, and both in bfloat16.
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import math
 from collections.abc import Callable
@@ -91,9 +92,7 @@ def _product(x: Tensor, w: Tensor, first: int = 1, second: int = 1) -> Tensor:
     torch.bmm(x[:half], w[:half], out=real)
     real.baddbmm_(x[half:], w[half:], alpha=-first * second)
     torch.bmm(x[:half], w[half:], out=imaginary)
-    if second < 0:
-        imaginary.neg_()
-    imaginary.baddbmm_(x[half:], w[:half], alpha=first)
+    imaginary.baddbmm_(x[half:], w[:half], beta=second, alpha=first)
     return y
 
 
@@ -167,8 +166,7 @@ def row(order: int, fields: int, side: int, size: int, batch: int, rounds: int) 
     """Times of one layer over those of an ordinary one, forward and backward."""
     layer = GroupConv2d(Cyclic(order), fields, fields, size, padding=size // 2, bias=False)
     plain = nn.Conv2d(order * fields, order * fields, size, padding=size // 2, bias=False)
-    half = nn.Conv2d(order * fields, order * fields, size, padding=size // 2, bias=False)
-    half.to(torch.bfloat16)
+    half = copy.deepcopy(plain).to(torch.bfloat16)
     by_frequency = ByFrequency(layer)
     x = torch.randn(batch, fields, order, side, side)
     flat = x.flatten(1, 2)

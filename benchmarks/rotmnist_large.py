@@ -35,7 +35,7 @@ from rotmnist import protocol
 from torch import Tensor, nn
 
 from equivlab.fields import rotate_maps
-from equivlab.groups import P4, P4M, Cyclic, PointGroup
+from equivlab.groups import P4, P4M, Cyclic, PointGroup, group_of
 from equivlab.models.parts import PlanarParts
 from equivlab.nn import (
     GroupBatchNorm,
@@ -160,7 +160,7 @@ def bent(x: Tensor, generator: torch.Generator, strength: float, bold: float) ->
         return x
     # The grey edges of a stroke grow or shrink, and it with them.
     powers = (bold * strength * normal(1, 1, 1)).exp()
-    most = x.amax((2, 3), keepdim=True)
+    most = x.amax((2, 3), keepdim=True).clamp(min=1e-4)  # of a blank one, too
     return most * (x / most).clamp(min=1e-4) ** powers
 
 
@@ -175,7 +175,6 @@ def train(
     """Train, or go on; the network with the mean of the weights."""
     mean = copy.deepcopy(model).eval()
     batch = arguments.batch_size
-    dtype = torch.bfloat16 if arguments.bfloat16 else torch.float32
     optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=0.01)
     start = 0
     if path.exists():
@@ -196,7 +195,9 @@ def train(
             optimizer.param_groups[0]["lr"] = rate
             first, last = arguments.bends, arguments.last_bends
             strength = first if epoch == 0 else last + (first - last) * rate / RATE
-            scores = model(bent(images[these], generator, strength, arguments.bold).to(dtype))
+            scores = model(
+                bent(images[these], generator, strength, arguments.bold).to(arguments.dtype)
+            )
             loss = F.cross_entropy(scores, labels[these], label_smoothing=SMOOTHING)
             optimizer.zero_grad()
             loss.backward()
@@ -253,7 +254,13 @@ def main() -> None:
     parser.add_argument("--cooldown", type=int, default=13)
     parser.add_argument("--group", choices=list(NETWORKS), default="C16")
     parser.add_argument("--batch-size", type=int, default=96)
-    parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument(
+        "--bfloat16",
+        dest="dtype",
+        action="store_const",
+        const=torch.bfloat16,
+        default=torch.float32,
+    )
     parser.add_argument("--fields", type=int, nargs=5, metavar="F", help="of the layers")
     parser.add_argument("--bends", type=float, default=1.0, help="their strength; 0: turns only")
     parser.add_argument("--last-bends", type=float, default=0.5, help="at the end of the cooldown")
@@ -268,10 +275,9 @@ def main() -> None:
     stem = f"large-{arguments.group}-{'-'.join(map(str, fields))}-{learn}-seed{arguments.seed}"
     torch.manual_seed(arguments.seed)
     model = train(make(fields), arguments, *sets[learn], RUNS / f"{stem}.pt")
-    dtype = torch.bfloat16 if arguments.bfloat16 else torch.float32
-    order = int(arguments.group[1:].removesuffix("M"))
-    poses = [2 * math.pi / order * n / arguments.poses for n in range(1, arguments.poses)]
-    one, several = errors(model, *sets[judge], poses, dtype)
+    turns = group_of(arguments.group).turns
+    poses = [2 * math.pi / turns * n / arguments.poses for n in range(1, arguments.poses)]
+    one, several = errors(model, *sets[judge], poses, arguments.dtype)
     result = {
         "network": words,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -279,7 +285,7 @@ def main() -> None:
         "cooldown": arguments.cooldown,
         "batch": arguments.batch_size,
         "bends": f"{arguments.bends:g} to {arguments.last_bends:g}, bold {arguments.bold:g}",
-        "numbers": str(dtype).removeprefix("torch."),
+        "numbers": str(arguments.dtype).removeprefix("torch."),
         "seed": arguments.seed,
         "error on": judge,
         "error % in one pose": round(one, 3),

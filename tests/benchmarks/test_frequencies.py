@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from equivlab.fields import RegularMaps
 from equivlab.groups import P4, Cyclic
 from equivlab.nn import DiscMask, GroupConv2d, GroupDownsample2d, LiftingConv2d
+from tests.laws import relative
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "frequencies.py"
 
@@ -25,11 +26,6 @@ def by_frequency() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(SCRIPT.parent)
         return importlib.import_module("frequencies")
-
-
-def off(here: Tensor, there: Tensor) -> float:
-    """By how much, relative to what it should be."""
-    return float(((here - there).norm() / there.norm()).detach())
 
 
 def gradients(layer: nn.Module, x: Tensor, wanted: Tensor) -> list[Tensor]:
@@ -54,7 +50,7 @@ def test_group_convolutions(
     wanted = torch.randn(4, 3, group.order, side, side, dtype=torch.float64)
     other = by_frequency.ByFrequency(layer, mode)
     for here, there in zip(gradients(other, x, wanted), gradients(layer, x, wanted), strict=True):
-        assert off(here, there) < 1e-12
+        assert relative(here, there) < 1e-12
 
 
 def test_lifting_convolutions(by_frequency: ModuleType) -> None:
@@ -67,7 +63,7 @@ def test_lifting_convolutions(by_frequency: ModuleType) -> None:
         gradients(layer, x, wanted),
         strict=True,
     ):
-        assert off(here, there) < 1e-12
+        assert relative(here, there) < 1e-12
 
 
 def test_maps_one_by_one(by_frequency: ModuleType) -> None:
@@ -77,7 +73,7 @@ def test_maps_one_by_one(by_frequency: ModuleType) -> None:
         for n in (1, 3)
     )
     x = torch.randn(2, 3, 8, 14, 14)
-    assert off(by_frequency.MapByMap(one, 8, 14)(x), all_of_them(x)) < 1e-6
+    assert relative(by_frequency.MapByMap(one, 8, 14)(x), all_of_them(x)) < 1e-6
 
 
 def test_half_precision_is_near(by_frequency: ModuleType) -> None:
@@ -86,4 +82,4 @@ def test_half_precision_is_near(by_frequency: ModuleType) -> None:
     x = torch.randn(4, 4, 8, 7, 7)
     found = by_frequency.ByFrequency(layer)(x.bfloat16())
     assert found.dtype == torch.bfloat16
-    assert off(found.float(), layer(x)) < 0.02
+    assert relative(found.float(), layer(x)) < 0.02

@@ -171,8 +171,7 @@ class _Convolution(Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, window: tuple[int, ...]
     ) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.window, ctx.has_bias = window, bias is not None
+        _keep(ctx, (x, weight, bias, *window), x)
         return convolve(x, weight, bias, *window)
 
     @staticmethod
